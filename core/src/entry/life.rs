@@ -1,0 +1,147 @@
+//! Fresh, stale or gone: what the times of an entry say.
+
+use super::{Header, Hold, Rare};
+use crate::lease::Lease;
+
+/// The times an entry lives by. All of them are wall clock, unix ms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Life {
+    /// When TTL and grace are over; `None`: never.
+    pub end_ms: Option<i64>,
+    /// The part of it that is grace.
+    pub grace_ms: u64,
+    /// When it was first marked stale.
+    pub mark_ms: Option<i64>,
+}
+
+/// What the times say at some moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// May be served; ms left, `None` without end.
+    Fresh(Option<u64>),
+    /// May be served while somebody refreshes it; ms left.
+    Stale(u64),
+    /// May not be served.
+    Gone,
+}
+
+impl Life {
+    /// What a key's entry lives by, given the key's own expiry.
+    #[must_use]
+    pub fn of(header: &Header, key_end_ms: Option<i64>, list_mark_ms: Option<i64>) -> Self {
+        let rare = header.rare.as_deref();
+        let own_mark = rare.and_then(|rare| rare.mark_ms);
+        Self {
+            end_ms: value_end(rare.and_then(|rare| rare.hold), key_end_ms),
+            grace_ms: header.grace_ms,
+            mark_ms: match (own_mark, list_mark_ms) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (mark, None) | (None, mark) => mark,
+            },
+        }
+    }
+
+    /// When it stops being fresh by its TTL; `None`: never.
+    #[must_use]
+    pub fn fresh_until_ms(&self) -> Option<i64> {
+        self.end_ms.map(|end| end.saturating_sub_unsigned(self.grace_ms))
+    }
+
+    /// When it may no longer be served, the mark considered; `None`: never.
+    #[must_use]
+    pub fn servable_until_ms(&self) -> Option<i64> {
+        let marked_end = self.mark_ms.map(|mark| mark.saturating_add_unsigned(self.grace_ms));
+        match (self.end_ms, marked_end) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (end, None) | (None, end) => end,
+        }
+    }
+
+    /// What the times say at `now_ms`.
+    #[must_use]
+    pub fn at(&self, now_ms: i64) -> Freshness {
+        let left = |until: i64| u64::try_from(until.saturating_sub(now_ms)).unwrap_or(0);
+        match (self.fresh_until_ms(), self.servable_until_ms()) {
+            (_, Some(end)) if left(end) == 0 => Freshness::Gone,
+            (None, _) if self.mark_ms.is_none() => Freshness::Fresh(None),
+            (Some(until), _) if self.mark_ms.is_none() && left(until) > 0 => Freshness::Fresh(Some(left(until))),
+            (_, end) => Freshness::Stale(end.map_or(0, left)),
+        }
+    }
+}
+
+/// When a value ends: with its key, unless the key was kept longer because of a lease.
+fn value_end(hold: Option<Hold>, key_end_ms: Option<i64>) -> Option<i64> {
+    match hold {
+        Some(hold) if key_end_ms == Some(hold.key_end_ms) => Some(hold.value_end_ms),
+        _ => key_end_ms,
+    }
+}
+
+impl Rare {
+    /// The lease, if it still runs. `era` is the index's: a lease does not follow its database
+    /// through SWAPDB.
+    #[must_use]
+    pub fn live_lease(&self, mono_ms: u64, era: u32) -> Option<&Lease> {
+        self.lease.as_ref().filter(|lease| lease.deadline_ms > mono_ms && lease.era == era)
+    }
+
+    /// Whether nobody is to compute the value for now.
+    #[must_use]
+    pub fn in_backoff(&self, mono_ms: u64, era: u32) -> bool {
+        self.backoff.is_some_and(|backoff| backoff.until_ms > mono_ms && backoff.era == era)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn life(end: Option<i64>, grace: u64, mark: Option<i64>) -> Life {
+        Life { end_ms: end, grace_ms: grace, mark_ms: mark }
+    }
+
+    #[test]
+    fn fresh_then_stale_then_gone() {
+        let cases = [
+            (life(None, 0, None), 5_000, Freshness::Fresh(None)),
+            (life(Some(100), 0, None), 99, Freshness::Fresh(Some(1))),
+            (life(Some(100), 0, None), 100, Freshness::Gone),
+            (life(Some(100), 40, None), 59, Freshness::Fresh(Some(1))),
+            (life(Some(100), 40, None), 60, Freshness::Stale(40)),
+            (life(Some(100), 40, None), 99, Freshness::Stale(1)),
+            (life(Some(100), 40, None), 100, Freshness::Gone),
+            // A grace longer than the whole life: stale from the start.
+            (life(Some(100), 500, None), 0, Freshness::Stale(100)),
+        ];
+        for (life, now, expected) in cases {
+            assert_eq!(life.at(now), expected, "{life:?} at {now}");
+        }
+    }
+
+    #[test]
+    fn a_mark_makes_stale_for_the_grace_but_never_past_the_end() {
+        let cases = [
+            (life(Some(100), 40, Some(10)), 10, Freshness::Stale(40)),
+            (life(Some(100), 40, Some(10)), 50, Freshness::Gone),
+            (life(Some(100), 40, Some(90)), 95, Freshness::Stale(5)),
+            (life(Some(100), 40, Some(90)), 100, Freshness::Gone),
+            (life(Some(100), 0, Some(10)), 10, Freshness::Gone),
+            (life(None, 0, Some(10)), 10, Freshness::Gone),
+            (life(None, 40, Some(10)), 49, Freshness::Stale(1)),
+            (life(None, 40, Some(10)), 50, Freshness::Gone),
+        ];
+        for (life, now, expected) in cases {
+            assert_eq!(life.at(now), expected, "{life:?} at {now}");
+        }
+    }
+
+    #[test]
+    fn a_hold_ends_when_the_key_expiry_was_set_by_somebody_else() {
+        let hold = Some(Hold { value_end_ms: 100, key_end_ms: 5_000 });
+        assert_eq!(value_end(hold, Some(5_000)), Some(100));
+        assert_eq!(value_end(hold, Some(7_000)), Some(7_000));
+        assert_eq!(value_end(hold, None), None);
+        assert_eq!(value_end(None, Some(9)), Some(9));
+    }
+}

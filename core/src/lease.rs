@@ -1,0 +1,94 @@
+//! Leases: the right, for a limited time, to compute a key's value.
+//!
+//! A lease lives inside the entry (`entry::Rare`), so that whatever removes or replaces the entry
+//! ends the lease. This module adds what has to be known about all of them together: how old the
+//! oldest one out is, because a tag that nothing carries must be remembered that long.
+
+use crate::clock::Epoch;
+use std::collections::BTreeMap;
+
+/// A lease, inside its entry. Times are monotonic ms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The epoch it was granted at, and the fencing token.
+    pub token: u64,
+    /// When it was granted.
+    pub granted_ms: u64,
+    /// When it ends.
+    pub deadline_ms: u64,
+    /// The connection it ends with, if it is bound to one.
+    pub client: Option<u64>,
+    /// The index's era it was granted in.
+    pub era: u32,
+}
+
+/// A time in which nobody is to compute a value. Monotonic ms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// When it ends.
+    pub until_ms: u64,
+    /// The index's era it was set in.
+    pub era: u32,
+}
+
+/// The tokens that are out, with the time each ends by itself.
+#[derive(Debug, Default)]
+pub struct Leases {
+    out: BTreeMap<u64, u64>,
+}
+
+impl Leases {
+    /// Notes a lease that was granted or renewed.
+    pub fn note(&mut self, token: u64, deadline_ms: u64) {
+        self.out.insert(token, deadline_ms);
+    }
+
+    /// Notes that a lease has ended.
+    pub fn forget(&mut self, token: u64) {
+        self.out.remove(&token);
+    }
+
+    /// The epoch of the oldest lease that is out. Leases that ran out unnoticed (nobody touched
+    /// their key since) are forgotten on the way.
+    pub fn oldest(&mut self, mono_ms: u64) -> Option<Epoch> {
+        while let Some(first) = self.out.first_entry() {
+            if *first.get() > mono_ms {
+                return Some(Epoch(*first.key()));
+            }
+            first.remove();
+        }
+        None
+    }
+
+    /// How many are out at most.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Whether none is out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.out.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_lease_is_the_oldest_that_still_runs() {
+        let mut leases = Leases::default();
+        leases.note(10, 100);
+        leases.note(20, 500);
+        leases.note(30, 50);
+        assert_eq!(leases.oldest(0), Some(Epoch(10)));
+        leases.note(10, 900);
+        assert_eq!(leases.oldest(200), Some(Epoch(10)), "renewed");
+        leases.forget(10);
+        assert_eq!(leases.oldest(200), Some(Epoch(20)));
+        assert_eq!(leases.oldest(500), None);
+        assert!(leases.is_empty());
+    }
+}

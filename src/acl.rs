@@ -1,0 +1,47 @@
+//! Tags are checked against a user's key patterns, as if they were keys.
+
+use crate::raw::ctx::Ctx;
+use crate::raw::string::OwnStr;
+use crate::raw::user::{Access, User};
+use larder_core::error::Error;
+
+/// Whether the caller may do this with all of these tags.
+///
+/// # Errors
+/// If one of them is outside his patterns.
+pub(crate) fn check_tags<'t>(
+    ctx: Ctx<'_>,
+    access: Access,
+    tags: impl IntoIterator<Item = &'t [u8]>,
+) -> Result<(), Error> {
+    let mut tags = tags.into_iter().peekable();
+    if tags.peek().is_none() {
+        return Ok(());
+    }
+    let eyes = Eyes::of(ctx);
+    if tags.all(|tag| eyes.may(access, tag)) {
+        Ok(())
+    } else {
+        Err(Error::NoTagPermission)
+    }
+}
+
+/// What a caller may see.
+pub(crate) struct Eyes(Option<User>);
+
+impl Eyes {
+    pub(crate) fn of(ctx: Ctx<'_>) -> Self {
+        Self(User::of(ctx))
+    }
+
+    /// Whether a key or tag of that name is within the caller's patterns.
+    pub(crate) fn see(&self, name: &[u8]) -> bool {
+        self.may(Access::Read, name)
+    }
+
+    fn may(&self, access: Access, name: &[u8]) -> bool {
+        self.0
+            .as_ref()
+            .is_none_or(|user| user.may(access, OwnStr::new(name).get()))
+    }
+}

@@ -1,0 +1,105 @@
+//! The commands by which a primary's effects reach replicas and the AOF. They carry absolute
+//! times, and nothing in them is checked against defaults or limits.
+
+use super::invalidate::{Kind, touch};
+use super::{Call, Outcome, settags};
+use crate::events::Source;
+use crate::keyspace;
+use crate::raw::ctx::now;
+use crate::raw::key::{Held, Mode};
+use crate::raw::user::Access;
+use crate::{acl, state, waiters};
+use larder_core::command::apply::{ApplyInvalidate, ApplySet, ApplyTags};
+use larder_core::config::LoadPolicy;
+use larder_core::entry::{Draft, Hold, Rare};
+use larder_core::index::Stamp;
+
+/// `CACHE.APPLYSET`
+pub(super) fn set(call: Call<'_>) -> Outcome {
+    let ctx = call.ctx;
+    let effect = ApplySet::parse(&call.argv)?;
+    acl::check_tags(ctx, Access::Write, effect.tags.iter())?;
+    let (policy, at_start) = state::with(|state| {
+        (
+            state.config.load_policy,
+            !state.running && state.loading == Some(Source::Aof),
+        )
+    });
+    let key = ctx.open(call.key(), Mode::Write);
+    if at_start && policy == LoadPolicy::Drop {
+        if key.held() != Held::Nothing {
+            key.unlink();
+        }
+        ctx.reply_ok();
+        return Ok(());
+    }
+    let mark_now = (at_start && policy == LoadPolicy::Stale).then(|| now().unix_ms);
+    let hold = effect.end_ms.zip(effect.hold_ms);
+    let draft = Draft {
+        key: effect.key,
+        value: Some(effect.value),
+        stored_ms: effect.stored_ms,
+        tagged_ms: effect.stored_ms,
+        grace_ms: effect.grace_ms,
+        compute_ms: effect.compute_ms,
+        rare: Rare {
+            mark_ms: effect.mark_ms.or(mark_now),
+            hold: hold.map(|(value_end_ms, key_end_ms)| Hold {
+                value_end_ms,
+                key_end_ms,
+            }),
+            ..Rare::default()
+        },
+        ..Draft::default()
+    };
+    keyspace::store(
+        ctx.db(),
+        &key,
+        draft,
+        effect.tags.iter(),
+        effect.hold_ms.or(effect.end_ms),
+    )?;
+    drop(key);
+    waiters::settle_here(ctx, call.key());
+    ctx.replicate_verbatim();
+    ctx.reply_ok();
+    Ok(())
+}
+
+/// `CACHE.APPLYTAGS`
+pub(super) fn tags(call: Call<'_>) -> Outcome {
+    let effect = ApplyTags::parse(&call.argv)?;
+    acl::check_tags(call.ctx, Access::Write, effect.tags.iter())?;
+    let done = settags::replace(call.ctx, call.key(), effect.tags.iter())?;
+    call.ctx.replicate_verbatim();
+    call.ctx.reply_integer(done.into());
+    Ok(())
+}
+
+/// `CACHE.APPLYINVALIDATE`
+pub(super) fn invalidate(call: Call<'_>) -> Outcome {
+    touched(call, Kind::Invalidate)
+}
+
+/// `CACHE.APPLYMARKSTALE`
+pub(super) fn mark_stale(call: Call<'_>) -> Outcome {
+    touched(call, Kind::MarkStale)
+}
+
+fn touched(call: Call<'_>, kind: Kind) -> Outcome {
+    let effect = ApplyInvalidate::parse(&call.argv)?;
+    acl::check_tags(call.ctx, Access::Write, effect.tags.iter())?;
+    let epoch = state::with(|state| state.stamp().epoch);
+    let count = touch(
+        call.ctx,
+        kind,
+        Stamp {
+            epoch,
+            ms: effect.at_ms,
+        },
+        effect.tags.iter(),
+    );
+    call.ctx.replicate_verbatim();
+    call.ctx.reply_count(count);
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! `CACHE.GET key [STALE] [WITHMETA]`
+
+use super::{Call, Outcome, age_ms, entry, held, look};
+use crate::raw::ctx::Ctx;
+use crate::raw::key::{Key, Mode};
+use crate::state;
+use larder_core::command::get::Get;
+use larder_core::entry::{Freshness, Handle};
+use larder_core::look::Look;
+
+pub(super) fn run(call: Call<'_>) -> Outcome {
+    let config = call.config();
+    let get = Get::parse(&call.argv, &config)?;
+    let (ctx, db) = (call.ctx, call.ctx.db());
+    let key = ctx.open(call.key(), Mode::Read);
+    let handle = held(&key)?;
+    if get.with_meta {
+        with_meta(ctx, db, &key, handle, get.stale);
+    } else {
+        value(ctx, db, &key, handle, get.stale);
+    }
+    Ok(())
+}
+
+/// Replies with the value, if it is fresh (or stale, if that will do), else with nil, and counts
+/// the read.
+pub(super) fn value(
+    ctx: Ctx<'_>,
+    db: i32,
+    key: &Key<'_>,
+    handle: Option<Handle>,
+    stale_will_do: bool,
+) {
+    match handle.filter(|handle| serves(db, key, *handle, stale_will_do)) {
+        Some(handle) => ctx.reply_value(entry(handle).value()),
+        None => ctx.reply_null(),
+    }
+}
+
+/// Whether a read is a hit, which is counted.
+fn serves(db: i32, key: &Key<'_>, handle: Handle, stale_will_do: bool) -> bool {
+    let name = key.name().bytes();
+    let plainly_fresh = state::with(|state| {
+        let fresh = state.is_plainly_fresh(db, handle);
+        if fresh {
+            state.count(Some(handle), name, |counters| counters.hits += 1);
+        }
+        fresh
+    });
+    plainly_fresh || count_read(db, key, handle, &look(db, key, handle), stale_will_do)
+}
+
+/// Counts a read of a key that is as `look` says. Whether it was a hit.
+fn count_read(_db: i32, key: &Key<'_>, handle: Handle, look: &Look, stale_will_do: bool) -> bool {
+    let name = key.name().bytes();
+    state::with(|state| {
+        state.count(Some(handle), name, |counters| match look.freshness {
+            Freshness::Fresh(_) => counters.hits += 1,
+            Freshness::Stale(_) if stale_will_do => counters.stale_hits += 1,
+            Freshness::Stale(_) | Freshness::Gone => counters.misses += 1,
+        });
+    });
+    look.is_fresh() || (stale_will_do && look.is_servable())
+}
+
+/// Counts a read of a key that holds nothing.
+pub(super) fn count_miss(key: &Key<'_>) {
+    state::with(|state| state.count(None, key.name().bytes(), |counters| counters.misses += 1));
+}
+
+fn with_meta(ctx: Ctx<'_>, db: i32, key: &Key<'_>, handle: Option<Handle>, stale_will_do: bool) {
+    let Some(handle) = handle else {
+        count_miss(key);
+        return ctx.reply_null();
+    };
+    let look = look(db, key, handle);
+    if !count_read(db, key, handle, &look, stale_will_do) {
+        return ctx.reply_null();
+    }
+    let entry = entry(handle);
+    ctx.reply_array(4);
+    ctx.reply_value(entry.value());
+    ctx.reply_value(if look.is_fresh() { b"fresh" } else { b"stale" });
+    ctx.reply_integer(ttl_ms(&look));
+    ctx.reply_integer(age_ms(entry));
+}
+
+/// Fresh time left, ms: 0 if stale, -1 without end.
+pub(super) fn ttl_ms(look: &Look) -> i64 {
+    match look.freshness {
+        Freshness::Fresh(None) => -1,
+        Freshness::Fresh(Some(left)) => i64::try_from(left).unwrap_or(i64::MAX),
+        Freshness::Stale(_) | Freshness::Gone => 0,
+    }
+}

@@ -1,0 +1,202 @@
+//! `CACHE.SET key value [NX | XX] [EX .. | PX .. | EXAT .. | PXAT .. | KEEPTTL] [GRACE .. | PGRACE ..]
+//! [TOKEN token] [TAGS numtags tag [tag ...]]`
+
+use super::{Call, Outcome, entry, look};
+use crate::keyspace::{self, MODULE};
+use crate::raw::ctx::{Ctx, now};
+use crate::raw::key::{Held, Key, Mode};
+use crate::raw::user::Access;
+use crate::{acl, leases, replicate, state, waiters};
+use larder_core::clock::Epoch;
+use larder_core::command::apply::ApplySet;
+use larder_core::command::set::{Condition, Set};
+use larder_core::config::Config;
+use larder_core::entry::{Draft, Handle};
+use larder_core::error::Error;
+use larder_core::look::Look;
+
+pub(super) fn run(call: Call<'_>) -> Outcome {
+    let config = call.config();
+    let set = Set::parse(&call.argv, &config)?;
+    acl::check_tags(call.ctx, Access::Write, set.tags.iter())?;
+    let times = Times::of(&set, &config)?;
+    let key = call.ctx.open(call.key(), Mode::Read);
+    let found = find(call.ctx.db(), &key);
+    drop(key);
+    let fill = match permitted(call.ctx, &set, found) {
+        Permit::Yes { compute_ms } => compute_ms,
+        Permit::No => {
+            call.ctx.reply_null();
+            return Ok(());
+        }
+        Permit::Refused => return refuse(call),
+    };
+    write(call, &set, times.keeping(&set, found), fill)
+}
+
+/// When the value is fresh until and how long it may be served after that.
+#[derive(Clone, Copy)]
+struct Times {
+    now_ms: i64,
+    end_ms: Option<i64>,
+    grace_ms: u64,
+}
+
+impl Times {
+    fn of(set: &Set<'_>, config: &Config) -> Result<Self, Error> {
+        let now_ms = now().unix_ms;
+        let grace_ms = set.grace_ms.unwrap_or(0);
+        let end_ms = match set.expiry.resolve(now_ms, config)? {
+            Some(until) => Some(
+                until
+                    .checked_add_unsigned(grace_ms)
+                    .ok_or(Error::InvalidExpire("cache.set"))?,
+            ),
+            None => None,
+        };
+        Ok(Self {
+            now_ms,
+            end_ms,
+            grace_ms,
+        })
+    }
+
+    /// With KEEPTTL, a fresh entry's end and grace stay.
+    fn keeping(self, set: &Set<'_>, found: Option<Found>) -> Self {
+        match found {
+            Some(Found { handle, look }) if set.expiry.keeps() && look.is_fresh() => Self {
+                end_ms: look.life.end_ms,
+                grace_ms: entry(handle).header.grace_ms,
+                ..self
+            },
+            _ => self,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Found {
+    handle: Handle,
+    look: Look,
+}
+
+fn find(db: i32, key: &Key<'_>) -> Option<Found> {
+    match key.held() {
+        Held::Entry(handle) => Some(Found {
+            handle,
+            look: look(db, key, handle),
+        }),
+        // A value of another type is overwritten, as SET does.
+        Held::Nothing | Held::Other => None,
+    }
+}
+
+enum Permit {
+    /// Store; the compute time, if this is the fill of a lease.
+    Yes { compute_ms: Option<u32> },
+    /// NX, XX or the token forbid it.
+    No,
+    /// The lease is the key's, but a tag was invalidated meanwhile.
+    Refused,
+}
+
+fn permitted(ctx: Ctx<'_>, set: &Set<'_>, found: Option<Found>) -> Permit {
+    let servable = found.is_some_and(|found| found.look.is_servable());
+    match set.condition {
+        Condition::None => Permit::Yes { compute_ms: None },
+        Condition::IfAbsent if servable => Permit::No,
+        Condition::IfPresent if !servable => Permit::No,
+        Condition::IfAbsent | Condition::IfPresent => Permit::Yes { compute_ms: None },
+        Condition::Token(token) => fill(ctx, set, found, token),
+    }
+}
+
+fn fill(ctx: Ctx<'_>, set: &Set<'_>, found: Option<Found>, token: u64) -> Permit {
+    let held = found.filter(|found| found.look.lease == Some(token));
+    state::with(|state| {
+        let touched = set
+            .tags
+            .iter()
+            .any(|tag| state.index(ctx.db()).touched_since(tag, Epoch(token)));
+        let Some(found) = held.filter(|_| !touched) else {
+            state.count(None, set.key, |counters| counters.fills_refused += 1);
+            return if held.is_some() {
+                Permit::Refused
+            } else {
+                Permit::No
+            };
+        };
+        let granted = entry(found.handle)
+            .header
+            .rare
+            .as_ref()
+            .and_then(|rare| rare.lease.as_ref());
+        let took = granted.map_or(0, |lease| now().mono_ms.saturating_sub(lease.granted_ms));
+        let compute_ms = u32::try_from(took).unwrap_or(u32::MAX - 1);
+        state.count(None, set.key, |counters| {
+            counters.fills += 1;
+            counters.compute.record(compute_ms);
+        });
+        Permit::Yes {
+            compute_ms: Some(compute_ms),
+        }
+    })
+}
+
+/// Stores nothing, and ends the lease.
+fn refuse(call: Call<'_>) -> Outcome {
+    let token = match Set::parse(&call.argv, &call.config())?.condition {
+        Condition::Token(token) => token,
+        _ => 0,
+    };
+    leases::unlock(call.ctx, call.key(), token, None)?;
+    waiters::settle_here(call.ctx, call.key());
+    call.ctx.reply_null();
+    Ok(())
+}
+
+fn write(call: Call<'_>, set: &Set<'_>, times: Times, compute_ms: Option<u32>) -> Outcome {
+    let (ctx, db) = (call.ctx, call.ctx.db());
+    let key = ctx.open(call.key(), Mode::Write);
+    if times.end_ms.is_some_and(|end| end <= times.now_ms) {
+        // Over before it began: as with SET, what was there is gone.
+        if key.held() != Held::Nothing {
+            keyspace::unlink(&key, ctx);
+        }
+    } else {
+        let draft = Draft {
+            key: set.key,
+            value: Some(set.value),
+            stored_ms: times.now_ms,
+            tagged_ms: times.now_ms,
+            grace_ms: times.grace_ms,
+            compute_ms,
+            ..Draft::default()
+        };
+        keyspace::store(db, &key, draft, set.tags.iter(), times.end_ms)?;
+        replicate_set(call, set, times, compute_ms);
+        ctx.notify(MODULE, c"cache.set", key.name());
+    }
+    drop(key);
+    state::with(|state| state.count(None, set.key, |counters| counters.sets += 1));
+    waiters::settle_here(ctx, call.key());
+    ctx.reply_ok();
+    Ok(())
+}
+
+fn replicate_set(call: Call<'_>, set: &Set<'_>, times: Times, compute_ms: Option<u32>) {
+    let effect = ApplySet {
+        key: set.key,
+        value: set.value,
+        stored_ms: times.now_ms,
+        compute_ms,
+        mark_ms: None,
+        grace_ms: times.grace_ms,
+        end_ms: times.end_ms,
+        hold_ms: None,
+        tags: set.tags.clone(),
+    };
+    if let Some(value) = call.argv.string(2) {
+        replicate::set(call.ctx, call.key(), value, &effect);
+    }
+}

@@ -1,0 +1,63 @@
+//! `CACHE.SETTAGS key [tag ...]`
+
+use super::{Call, Outcome, entry, servable};
+use crate::keyspace::{self, MODULE};
+use crate::raw::ctx::{Ctx, now};
+use crate::raw::key::{Key, Mode};
+use crate::raw::string::Str;
+use crate::raw::user::Access;
+use crate::{acl, replicate, state};
+use larder_core::command::settags::SetTags;
+use larder_core::entry::{Arena, Draft, Handle, Rare};
+use larder_core::error::Error;
+
+pub(super) fn run(call: Call<'_>) -> Outcome {
+    let config = call.config();
+    let settags = SetTags::parse(&call.argv, &config)?;
+    acl::check_tags(call.ctx, Access::Write, settags.tags.iter())?;
+    let done = replace(call.ctx, call.key(), settags.tags.iter())?;
+    if done {
+        replicate::tags(call.ctx, call.key(), settags.tags.iter());
+    }
+    call.ctx.reply_integer(done.into());
+    Ok(())
+}
+
+/// Gives the entry of a key other tags, which count from now. Whether there was one to serve.
+pub(super) fn replace<'t>(
+    ctx: Ctx<'_>,
+    name: Str<'_>,
+    tags: impl Iterator<Item = &'t [u8]>,
+) -> Result<bool, Error> {
+    let db = ctx.db();
+    let key = ctx.open(name, Mode::Peek);
+    let Some((handle, _)) = servable(db, &key)? else {
+        return Ok(false);
+    };
+    drop(key);
+    let key = ctx.open(name, Mode::Write);
+    retag(db, &key, handle, tags)?;
+    ctx.notify(MODULE, c"cache.settags", name);
+    Ok(true)
+}
+
+fn retag<'t>(
+    db: i32,
+    key: &Key<'_>,
+    handle: Handle,
+    tags: impl Iterator<Item = &'t [u8]>,
+) -> Result<(), Error> {
+    // What its old tags say of it stays with it: a mark is never lifted by new tags.
+    let rare = state::with(|state| state.write_down(db, handle));
+    let old = entry(handle);
+    let draft = Draft {
+        rare: Rare {
+            lease: None,
+            ..rare.clone()
+        },
+        tagged_ms: now().unix_ms,
+        ..Draft::copy_of(old, key.name().bytes())
+    };
+    keyspace::store(db, key, draft, tags, key.end_ms())?;
+    Ok(())
+}

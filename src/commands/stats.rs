@@ -1,0 +1,77 @@
+//! `CACHE.STATS [PREFIX prefix | PREFIXES | RESET]`
+
+use super::{Call, Outcome};
+use crate::acl::Eyes;
+use crate::raw::ctx::Ctx;
+use crate::state;
+use larder_core::command::stats::Stats;
+use larder_core::error::Error;
+use larder_core::stats::{Counters, Field, Value, fields};
+
+pub(super) fn run(call: Call<'_>) -> Outcome {
+    let ctx = call.ctx;
+    match Stats::parse(&call.argv, &call.config())? {
+        Stats::All => reply(
+            ctx,
+            &state::with(|state| fields(state.stats.total(), Some(&state.gauges()))),
+        ),
+        Stats::Prefix(prefix) => of_prefix(ctx, prefix)?,
+        Stats::Prefixes => list(ctx),
+        Stats::Reset => {
+            state::with(|state| state.stats.reset());
+            ctx.reply_ok();
+        }
+    }
+    Ok(())
+}
+
+fn of_prefix(ctx: Ctx<'_>, prefix: &[u8]) -> Outcome {
+    if !sees(&Eyes::of(ctx), prefix) {
+        return Err(Error::NoKeyPermission);
+    }
+    // A prefix nobody has read or written yet has counted nothing.
+    let fields = state::with(|state| match state.stats.prefixes().get(prefix) {
+        Some(counters) => fields(counters, None),
+        None => fields(&Counters::default(), None),
+    });
+    reply(ctx, &fields);
+    Ok(())
+}
+
+fn list(ctx: Ctx<'_>) {
+    let prefixes: Vec<Box<[u8]>> = state::with(|state| {
+        state
+            .stats
+            .prefixes()
+            .by_reads()
+            .into_iter()
+            .map(Box::from)
+            .collect()
+    });
+    let eyes = Eyes::of(ctx);
+    let visible: Vec<_> = prefixes
+        .iter()
+        .filter(|prefix| sees(&eyes, prefix))
+        .collect();
+    ctx.reply_array(visible.len());
+    visible.iter().for_each(|prefix| ctx.reply_value(prefix));
+}
+
+/// A caller may see a prefix if he may see a key that consists of it alone.
+fn sees(eyes: &Eyes, prefix: &[u8]) -> bool {
+    if prefix.is_empty() {
+        return eyes.see(prefix);
+    }
+    eyes.see(&[prefix, b":"].concat())
+}
+
+fn reply(ctx: Ctx<'_>, fields: &[Field]) {
+    ctx.reply_map(fields.len());
+    for field in fields {
+        ctx.reply_value(field.name.as_bytes());
+        match field.value {
+            Value::Integer(value) => ctx.reply_integer(i64::try_from(value).unwrap_or(i64::MAX)),
+            Value::Ratio(value) => ctx.reply_double(value),
+        }
+    }
+}

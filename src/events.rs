@@ -1,0 +1,131 @@
+//! What the server does to keys without asking us, and what follows from it.
+//!
+//! | event | what it means here |
+//! | --- | --- |
+//! | `unlink` of the data type (see `data_type`) | the entry leaves the index, its lease ends |
+//! | `loaded`, `restore`, `copy_to`, `move_to`, `rename_to` | an entry has become a key's value |
+//! | `expire`, `persist` | the key's end was moved; a lease keeps it alive nevertheless |
+//! | flush, swap | a database's index is dropped, or changes places |
+//! | promotion, client gone | tokens jump ahead; leases bound to the connection end |
+
+use crate::raw::block::Heap;
+use crate::raw::ctx::{Ctx, wall_us};
+use crate::raw::key::{Held, Mode};
+use crate::raw::string::Str;
+use crate::{keyspace, leases, state};
+use larder_core::entry::{Arena, Draft, Handle};
+use larder_core::stats::Slot;
+
+/// Where data that is being loaded comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// An RDB file.
+    Snapshot,
+    /// An AOF.
+    Aof,
+    /// The primary.
+    Primary,
+}
+
+/// Something happened to a key, of whatever type.
+pub(crate) fn key(ctx: Ctx<'_>, event: &[u8], name: Str<'_>) {
+    match event {
+        b"loaded" | b"restore" | b"copy_to" | b"move_to" | b"rename_to" => arrived(ctx, name),
+        b"expire" | b"persist" => end_moved(ctx, name),
+        _ => {}
+    }
+}
+
+/// An entry has become the value of this key.
+fn arrived(ctx: Ctx<'_>, name: Str<'_>) {
+    let db = ctx.db();
+    let held = ctx.open(name, Mode::Peek).held();
+    if let Held::Entry(handle) = held {
+        state::with(|state| state.attach(db, handle));
+        let entry = Heap.entry(handle);
+        let renamed = entry.header.is_tagged() && entry.key() != name.bytes();
+        // A placeholder was carried along with its key: a lease is not.
+        let stray = entry.header.is_pending() && !entry.header.is_condemned();
+        if renamed || stray {
+            rebuild(ctx, name, handle);
+        } else {
+            Heap.entry_mut(handle).header.stats = Slot::NONE;
+        }
+    }
+    state::with(|state| {
+        state.unsettle(db, name.bytes());
+        state.arm_for_work();
+    });
+}
+
+/// Gives a key an entry that knows the key's name, in place of the one it holds.
+fn rebuild(ctx: Ctx<'_>, name: Str<'_>, handle: Handle) {
+    let db = ctx.db();
+    let key = ctx.open(name, Mode::Write);
+    let entry = Heap.entry(handle);
+    let tags: Vec<Box<[u8]>> =
+        state::with(|state| state.index(db).tag_names(entry).map(Box::from).collect());
+    let draft = Draft::copy_of(entry, name.bytes());
+    // What can't be stored under the new name (a name of more than 4 GiB) stays unreachable.
+    let _ = keyspace::store(db, &key, draft, tags.iter().map(|tag| &**tag), key.end_ms());
+}
+
+/// Somebody set or removed the expiry of a key.
+fn end_moved(ctx: Ctx<'_>, name: Str<'_>) {
+    let Held::Entry(handle) = ctx.open(name, Mode::Peek).held() else {
+        return;
+    };
+    if let Some(until) = leases::kept_until_ms(handle) {
+        leases::outlive(&ctx.open(name, Mode::Write), until);
+    }
+}
+
+/// One database or all were emptied.
+pub(crate) fn flushed(db: Option<i32>) {
+    state::with(|state| {
+        state.flush(db);
+        state.arm_for_work();
+    });
+}
+
+/// Two databases have changed places.
+pub(crate) fn swapped(a: i32, b: i32) {
+    state::with(|state| {
+        state.swap(a, b);
+        state.arm_for_work();
+    });
+}
+
+/// This server has become a primary: it works off what is dead from now on, and its tokens must
+/// be larger than those of the old one.
+pub(crate) fn promoted() {
+    state::with(|state| {
+        let ahead = state.config.max_lease_time_ms;
+        state.clock.jump_ahead(wall_us(), ahead);
+        state.unsettled.extend(state.waiting.places(None));
+        state.arm(1);
+    });
+}
+
+/// Loading begins, or ends.
+pub(crate) fn loading(source: Option<Source>) {
+    state::with(|state| {
+        state.loading = source;
+        state.arm_for_work();
+    });
+}
+
+/// A connection was closed: the leases bound to it end.
+pub(crate) fn client_gone(client: u64) {
+    state::with(|state| {
+        if let Some(given) = state.bound.remove(&client) {
+            state.unheard.extend(given);
+            state.arm(0);
+        }
+    });
+}
+
+/// The server serves: what is loaded from now on is not found "at start".
+pub(crate) fn running() {
+    state::with(|state| state.running = state.running || state.loading.is_none());
+}

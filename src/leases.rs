@@ -1,0 +1,233 @@
+//! Granting, extending and ending leases.
+
+use crate::keyspace;
+use crate::raw::block::Heap;
+use crate::raw::ctx::{Ctx, now};
+use crate::raw::key::{Held, Key, Mode};
+use crate::raw::string::Str;
+use crate::waiters::Given;
+use crate::{replicate, state};
+use larder_core::entry::{Arena, Draft, Handle, Hold, Rare};
+use larder_core::error::Error;
+use larder_core::lease::{Backoff, Lease};
+use larder_core::look::Look;
+
+/// On what terms a lease is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// How long it is to last, ms.
+    pub(crate) lease_ms: u64,
+    /// The connection it ends with, if any.
+    pub(crate) client: Option<u64>,
+}
+
+/// Grants a lease on a key of the selected database, which is as `look` says, and returns its token.
+///
+/// # Errors
+/// Out of memory, where a placeholder would have to be made.
+pub(crate) fn grant(ctx: Ctx<'_>, name: Str<'_>, look: Look, terms: Terms) -> Result<u64, Error> {
+    let (db, now) = (ctx.db(), now());
+    if !look.is_servable() && ctx.denies_memory() {
+        return Err(Error::OutOfMemory);
+    }
+    let lease = state::with(|state| Lease {
+        token: state.stamp().epoch.0,
+        granted_ms: now.mono_ms,
+        deadline_ms: now.mono_ms + terms.lease_ms,
+        client: terms.client,
+        era: state.index(db).era(),
+    });
+    let (token, deadline) = (lease.token, lease.deadline_ms);
+    let until = now.unix_ms.saturating_add_unsigned(terms.lease_ms);
+    if look.is_servable() {
+        put_on_value(ctx, name, lease, until);
+    } else {
+        put_placeholder(ctx, name, lease, until)?;
+    }
+    state::with(|state| {
+        state.leases.note(token, deadline);
+        if let Some(client) = terms.client {
+            let given = Given {
+                place: (db, name.bytes().into()),
+                token,
+            };
+            state.bound.entry(client).or_default().push(given);
+        }
+        state.count(None, name.bytes(), |counters| counters.leases_granted += 1);
+    });
+    Ok(token)
+}
+
+fn put_on_value(ctx: Ctx<'_>, name: Str<'_>, lease: Lease, until_ms: i64) {
+    let key = ctx.open(name, Mode::Peek);
+    let Held::Entry(handle) = key.held() else {
+        return;
+    };
+    // The last one has run out, or this one would not be granted.
+    state::with(|state| state.end_lease(handle));
+    Heap.entry_mut(handle).header.rare_mut().lease = Some(lease);
+    let end = key.end_ms();
+    drop(key);
+    if end.is_some_and(|end| end < until_ms) {
+        outlive(&ctx.open(name, Mode::Write), until_ms);
+    }
+}
+
+fn put_placeholder(ctx: Ctx<'_>, name: Str<'_>, lease: Lease, until_ms: i64) -> Result<(), Error> {
+    let key = ctx.open(name, Mode::Write);
+    let replaced = match key.held() {
+        Held::Entry(handle) => !Heap.entry(handle).header.is_pending(),
+        Held::Nothing | Held::Other => false,
+    };
+    let rare = Rare {
+        lease: Some(lease),
+        ..Rare::default()
+    };
+    let draft = Draft {
+        key: name.bytes(),
+        rare,
+        ..Draft::default()
+    };
+    keyspace::store(ctx.db(), &key, draft, std::iter::empty(), Some(until_ms))?;
+    if replaced {
+        // Replicas don't have the placeholder, and must not keep what it replaced.
+        replicate::unlink(ctx, &[name]);
+    }
+    Ok(())
+}
+
+/// Makes a key exist until `until_ms` at least, while its value ends when it did.
+pub(crate) fn outlive(key: &Key<'_>, until_ms: i64) {
+    let Held::Entry(handle) = key.held() else {
+        return;
+    };
+    if Heap.entry(handle).header.is_pending() {
+        return key.set_end_ms(Some(until_ms));
+    }
+    let Some(key_end) = key.end_ms() else { return };
+    let mut heap = Heap;
+    let header = heap.entry_mut(handle).header;
+    let rare = header.rare_mut();
+    let value_end_ms = match rare.hold {
+        Some(hold) if hold.key_end_ms == key_end => hold.value_end_ms,
+        _ => key_end,
+    };
+    let key_end_ms = value_end_ms.max(until_ms);
+    rare.hold = (key_end_ms > value_end_ms).then_some(Hold {
+        value_end_ms,
+        key_end_ms,
+    });
+    header.tidy();
+    key.set_end_ms(Some(key_end_ms));
+}
+
+/// When the entry's lease or backoff ends, monotonic ms.
+pub(crate) fn deadline_ms(handle: Handle) -> Option<u64> {
+    let rare = Heap.entry(handle).header.rare.as_deref()?;
+    let lease = rare.lease.as_ref().map(|lease| lease.deadline_ms);
+    lease.max(rare.backoff.map(|backoff| backoff.until_ms))
+}
+
+/// Until when a lease or backoff keeps a key, unix ms; `None` if none runs.
+pub(crate) fn kept_until_ms(handle: Handle) -> Option<i64> {
+    let now = now();
+    let left = deadline_ms(handle)?
+        .checked_sub(now.mono_ms)
+        .filter(|left| *left > 0)?;
+    Some(now.unix_ms.saturating_add_unsigned(left))
+}
+
+/// Moves the end of a lease to `ms` from now. Whether the token was that of the lease.
+pub(crate) fn renew(ctx: Ctx<'_>, name: Str<'_>, token: u64, ms: u64) -> Result<bool, Error> {
+    let Some(handle) = holder(ctx, name, token)? else {
+        return Ok(false);
+    };
+    let now = now();
+    let deadline = now.mono_ms + ms;
+    if let Some(lease) = &mut Heap.entry_mut(handle).header.rare_mut().lease {
+        lease.deadline_ms = deadline;
+    }
+    outlive(
+        &ctx.open(name, Mode::Write),
+        now.unix_ms.saturating_add_unsigned(ms),
+    );
+    state::with(|state| {
+        state.leases.note(token, deadline);
+        state.unsettle(ctx.db(), name.bytes());
+    });
+    Ok(true)
+}
+
+/// Gives a lease up without a value. Whether the token was that of the lease.
+pub(crate) fn unlock(
+    ctx: Ctx<'_>,
+    name: Str<'_>,
+    token: u64,
+    backoff_ms: Option<u64>,
+) -> Result<bool, Error> {
+    let Some(handle) = holder(ctx, name, token)? else {
+        return Ok(false);
+    };
+    let db = ctx.db();
+    state::with(|state| state.end_lease(handle));
+    match backoff_ms {
+        Some(ms) => back_off(ctx, name, handle, ms),
+        None => release(ctx, name),
+    }
+    state::with(|state| state.unsettle(db, name.bytes()));
+    Ok(true)
+}
+
+fn back_off(ctx: Ctx<'_>, name: Str<'_>, handle: Handle, ms: u64) {
+    let now = now();
+    let era = state::with(|state| state.index(ctx.db()).era());
+    Heap.entry_mut(handle).header.rare_mut().backoff = Some(Backoff {
+        until_ms: now.mono_ms + ms,
+        era,
+    });
+    outlive(
+        &ctx.open(name, Mode::Write),
+        now.unix_ms.saturating_add_unsigned(ms),
+    );
+}
+
+/// After a lease has ended without a value: a placeholder goes, and a key that was kept for the
+/// lease ends with its value again.
+pub(crate) fn release(ctx: Ctx<'_>, name: Str<'_>) {
+    let key = ctx.open(name, Mode::Peek);
+    let Held::Entry(handle) = key.held() else {
+        return;
+    };
+    let header = Heap.entry(handle).header;
+    let hold = header
+        .rare
+        .as_deref()
+        .and_then(|rare| rare.hold)
+        .filter(|hold| key.end_ms() == Some(hold.key_end_ms));
+    let over = header.is_pending() || hold.is_some_and(|hold| hold.value_end_ms <= now().unix_ms);
+    drop(key);
+    if over {
+        keyspace::unlink(&ctx.open(name, Mode::Write), ctx);
+    } else if let Some(hold) = hold {
+        let key = ctx.open(name, Mode::Write);
+        key.set_end_ms(Some(hold.value_end_ms));
+        let mut heap = Heap;
+        let header = heap.entry_mut(handle).header;
+        header.rare_mut().hold = None;
+        header.tidy();
+    }
+}
+
+/// The entry of a key, if this token is that of its lease.
+fn holder(ctx: Ctx<'_>, name: Str<'_>, token: u64) -> Result<Option<Handle>, Error> {
+    let key = ctx.open(name, Mode::Peek);
+    let (held, end, now) = (key.held(), key.end_ms(), now());
+    match held {
+        Held::Nothing => Ok(None),
+        Held::Other => Err(Error::WrongType),
+        Held::Entry(handle) => {
+            let look = state::with(|state| state.look(ctx.db(), handle, end, now));
+            Ok((look.lease == Some(token)).then_some(handle))
+        }
+    }
+}

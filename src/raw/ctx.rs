@@ -1,0 +1,312 @@
+//! A call's context: what it may ask of the server, and how it replies.
+
+use super::key::{Key, Mode};
+use super::string::{OwnStr, Str};
+use larder_core::clock::Now;
+use larder_core::error::Error;
+use redis_module::raw;
+use std::ffi::CStr;
+use std::marker::PhantomData;
+use std::os::raw::{c_char, c_int, c_long, c_longlong};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The context of a call into the module.
+#[derive(Clone, Copy)]
+pub(crate) struct Ctx<'a> {
+    ptr: *mut raw::RedisModuleCtx,
+    borrow: PhantomData<&'a ()>,
+}
+
+/// Facts about the server and the caller.
+#[derive(Clone, Copy)]
+pub(crate) struct Flags(c_int);
+
+impl Flags {
+    fn has(self, flag: u32) -> bool {
+        self.0.cast_unsigned() & flag != 0
+    }
+
+    /// Not a replica.
+    pub(crate) fn primary(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_MASTER)
+    }
+
+    pub(crate) fn cluster(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_CLUSTER)
+    }
+
+    pub(crate) fn loading(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_LOADING)
+    }
+
+    /// The command comes from our primary, or from our own AOF: it was accepted once.
+    pub(crate) fn replayed(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_REPLICATED | raw::REDISMODULE_CTX_FLAGS_LOADING)
+    }
+
+    pub(crate) fn may_block(self) -> bool {
+        let deny = raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING
+            | raw::REDISMODULE_CTX_FLAGS_MULTI
+            | raw::REDISMODULE_CTX_FLAGS_LUA;
+        !self.has(deny)
+    }
+
+    pub(crate) fn script(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_LUA)
+    }
+
+    /// More memory in use than `maxmemory`, after what could be evicted was.
+    pub(crate) fn out_of_memory(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_OOM)
+    }
+}
+
+impl<'a> Ctx<'a> {
+    /// For functions that take a context but can do without.
+    pub(crate) const NONE: *mut raw::RedisModuleCtx = std::ptr::null_mut();
+
+    /// # Safety
+    /// The context must be usable for `'a`.
+    pub(crate) unsafe fn new(ptr: *mut raw::RedisModuleCtx) -> Self {
+        Self {
+            ptr,
+            borrow: PhantomData,
+        }
+    }
+
+    pub(crate) fn as_ptr(self) -> *mut raw::RedisModuleCtx {
+        self.ptr
+    }
+
+    pub(crate) fn flags(self) -> Flags {
+        // SAFETY: the context is usable.
+        Flags(unsafe { call!(RedisModule_GetContextFlags(self.ptr)) })
+    }
+
+    pub(crate) fn db(self) -> i32 {
+        // SAFETY: the context is usable.
+        unsafe { call!(RedisModule_GetSelectedDb(self.ptr)) }
+    }
+
+    pub(crate) fn select(self, db: i32) {
+        // SAFETY: the context is usable. A number out of range is refused.
+        unsafe { call!(RedisModule_SelectDb(self.ptr, db)) };
+    }
+
+    pub(crate) fn client(self) -> u64 {
+        // SAFETY: the context is usable.
+        unsafe { call!(RedisModule_GetClientId(self.ptr)) }
+    }
+
+    /// Whether the caller is a connected client, rather than another module or the server itself.
+    pub(crate) fn has_connected_client(self) -> bool {
+        // SAFETY: with a null pointer the function only looks the client up.
+        let found = unsafe {
+            call!(RedisModule_GetClientInfoById(
+                std::ptr::null_mut(),
+                self.client()
+            ))
+        };
+        found == raw::REDISMODULE_OK as c_int
+    }
+
+    pub(crate) fn open<'k>(self, key: Str<'k>, mode: Mode) -> Key<'k>
+    where
+        'a: 'k,
+    {
+        Key::open(self, key, mode)
+    }
+
+    /// Whether commands on this key are this server's to answer. Always, unless in cluster mode.
+    pub(crate) fn serves(self, key: Str<'_>) -> bool {
+        if !self.flags().cluster() {
+            return true;
+        }
+        let Some(function) = (unsafe { raw::RedisModule_Call }) else {
+            return false;
+        };
+        // SAFETY: EXISTS with one string, as the format says. For a slot of another node, or one
+        // that is being handed over without the key, the server returns null.
+        unsafe {
+            let reply = function(self.ptr, c"EXISTS".as_ptr(), c"s".as_ptr(), key.as_ptr());
+            let served = !reply.is_null()
+                && call!(RedisModule_CallReplyType(reply)) != raw::REDISMODULE_REPLY_ERROR as c_int;
+            if !reply.is_null() {
+                call!(RedisModule_FreeCallReply(reply));
+            }
+            served
+        }
+    }
+
+    pub(crate) fn notify(self, class: u32, event: &CStr, key: Str<'_>) {
+        // SAFETY: the context is usable, the strings are valid.
+        unsafe {
+            call!(RedisModule_NotifyKeyspaceEvent(
+                self.ptr,
+                class.cast_signed(),
+                event.as_ptr(),
+                key.as_ptr()
+            ));
+        }
+    }
+
+    pub(crate) fn publish(self, channel: &[u8], message: &[u8]) {
+        let (channel, message) = (OwnStr::new(channel), OwnStr::new(message));
+        // SAFETY: the context is usable, the strings are valid.
+        unsafe {
+            call!(RedisModule_PublishMessage(
+                self.ptr,
+                channel.get().as_ptr(),
+                message.get().as_ptr()
+            ));
+        }
+    }
+
+    /// Sends a command with the given strings to replicas and AOF.
+    pub(crate) fn replicate(self, command: &CStr, strings: &[*mut raw::RedisModuleString]) {
+        // SAFETY: "v" takes an array of strings and its length; the strings are valid.
+        unsafe {
+            call!(RedisModule_Replicate(
+                self.ptr,
+                command.as_ptr(),
+                c"v".as_ptr(),
+                strings.as_ptr(),
+                strings.len()
+            ));
+        }
+    }
+
+    /// Passes the present command on to replicas and AOF as it is.
+    pub(crate) fn replicate_verbatim(self) {
+        // SAFETY: the context is that of a command.
+        unsafe { call!(RedisModule_ReplicateVerbatim(self.ptr)) };
+    }
+
+    /// Whether clients are paused or a failover is under way, in which case nothing should be
+    /// written that no client asked for.
+    pub(crate) fn avoids_traffic(self) -> bool {
+        // SAFETY: takes nothing.
+        unsafe { call!(RedisModule_AvoidReplicaTraffic()) != 0 }
+    }
+
+    /// Whether a command that needs memory would be refused. The flag alone does not tell: memory
+    /// may be over the limit while entries are being evicted. So the server itself is asked, with
+    /// a command that would change nothing.
+    pub(crate) fn denies_memory(self) -> bool {
+        if !self.flags().out_of_memory() {
+            return false;
+        }
+        let Some(function) = (unsafe { raw::RedisModule_Call }) else {
+            return true;
+        };
+        // SAFETY: SETRANGE with three strings, none of which outlives the call; "M" has it refused
+        // when memory is short.
+        unsafe {
+            let reply = function(
+                self.ptr,
+                c"SETRANGE".as_ptr(),
+                c"cccM".as_ptr(),
+                c"".as_ptr(),
+                c"0".as_ptr(),
+                c"".as_ptr(),
+            );
+            let denied = reply.is_null()
+                || call!(RedisModule_CallReplyType(reply)) == raw::REDISMODULE_REPLY_ERROR as c_int;
+            if !reply.is_null() {
+                call!(RedisModule_FreeCallReply(reply));
+            }
+            denied
+        }
+    }
+
+    pub(crate) fn reply_value(self, bytes: &[u8]) {
+        // SAFETY: copies the bytes.
+        unsafe {
+            call!(RedisModule_ReplyWithStringBuffer(
+                self.ptr,
+                bytes.as_ptr().cast::<c_char>(),
+                bytes.len()
+            ));
+        }
+    }
+
+    pub(crate) fn reply_null(self) {
+        // SAFETY: the context is usable.
+        unsafe { call!(RedisModule_ReplyWithNull(self.ptr)) };
+    }
+
+    pub(crate) fn reply_integer(self, value: i64) {
+        // SAFETY: the context is usable.
+        unsafe { call!(RedisModule_ReplyWithLongLong(self.ptr, value as c_longlong)) };
+    }
+
+    pub(crate) fn reply_count(self, value: usize) {
+        self.reply_integer(i64::try_from(value).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn reply_double(self, value: f64) {
+        // SAFETY: the context is usable.
+        unsafe { call!(RedisModule_ReplyWithDouble(self.ptr, value)) };
+    }
+
+    pub(crate) fn reply_ok(self) {
+        // SAFETY: the context is usable.
+        unsafe { call!(RedisModule_ReplyWithSimpleString(self.ptr, c"OK".as_ptr())) };
+    }
+
+    /// Announces an array; its elements are replied next.
+    pub(crate) fn reply_array(self, len: usize) {
+        // SAFETY: the context is usable.
+        unsafe { call!(RedisModule_ReplyWithArray(self.ptr, len as c_long)) };
+    }
+
+    /// Announces a map; its keys and values are replied next, in turn.
+    pub(crate) fn reply_map(self, len: usize) {
+        // SAFETY: the context is usable.
+        unsafe { call!(RedisModule_ReplyWithMap(self.ptr, len as c_long)) };
+    }
+
+    pub(crate) fn reply_error(self, error: Error) {
+        let text = super::io::c_string(&error.to_string());
+        // SAFETY: the context is usable, the text ends in NUL.
+        unsafe { call!(RedisModule_ReplyWithError(self.ptr, text.as_ptr())) };
+    }
+
+    pub(crate) fn log(self, level: &CStr, text: &str) {
+        let text = super::io::c_string(text);
+        // SAFETY: "%s" takes one string.
+        unsafe {
+            call!(RedisModule_Log(
+                self.ptr,
+                level.as_ptr(),
+                c"%s".as_ptr(),
+                text.as_ptr()
+            ))
+        };
+    }
+}
+
+/// The time on the clocks that durations are measured with.
+pub(crate) fn now() -> Now {
+    // SAFETY: these functions take nothing.
+    unsafe {
+        Now {
+            unix_ms: call!(RedisModule_Milliseconds()),
+            mono_ms: call!(RedisModule_MonotonicMicroseconds()) / 1_000,
+        }
+    }
+}
+
+/// A clock for measuring slices, microseconds.
+pub(crate) fn mono_us() -> u64 {
+    // SAFETY: takes nothing.
+    unsafe { call!(RedisModule_MonotonicMicroseconds()) }
+}
+
+/// The wall clock, microseconds since 1970.
+pub(crate) fn wall_us() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(0)
+}

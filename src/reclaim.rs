@@ -1,0 +1,128 @@
+//! Giving memory back, and writing marks into entries: the work that invalidations leave behind.
+//!
+//! Only a primary removes anything; replicas follow. Removing is deleting: replicas, AOF, watchers,
+//! trackers and subscribers are told, the first two in one `UNLINK` for many keys.
+
+use crate::raw::block::Heap;
+use crate::raw::ctx::{Ctx, mono_us, now};
+use crate::raw::key::{Held, Mode};
+use crate::raw::string::OwnStr;
+use crate::{keyspace, leases, replicate, state};
+use larder_core::entry::{Arena, Handle};
+use larder_core::index::Marked;
+
+/// Keys named in one `UNLINK`.
+const BATCH: usize = 128;
+
+/// How much is to be done at most.
+#[derive(Clone, Copy)]
+pub(crate) struct Budget {
+    /// Entries.
+    pub(crate) entries: usize,
+    /// Until when, on the clock of `mono_us`.
+    pub(crate) until_us: u64,
+}
+
+impl Budget {
+    /// That many entries, however long it takes.
+    pub(crate) fn entries(entries: usize) -> Self {
+        Self {
+            entries,
+            until_us: u64::MAX,
+        }
+    }
+
+    /// As many entries as fit into a slice of that length, from now.
+    pub(crate) fn slice(us: u64) -> Self {
+        Self {
+            entries: usize::MAX,
+            until_us: mono_us() + us,
+        }
+    }
+
+    fn is_spent(&self, done: usize) -> bool {
+        done >= self.entries || mono_us() >= self.until_us
+    }
+}
+
+/// Removes dead entries of a database. Selects it.
+pub(crate) fn dead(ctx: Ctx<'_>, db: i32, budget: Budget) {
+    ctx.select(db);
+    let (mut done, mut batch) = (0, Vec::new());
+    while !budget.is_spent(done) {
+        let Some(handle) = state::with(|state| state.index(db).next_dead()) else {
+            break;
+        };
+        batch.extend(remove(ctx, db, handle));
+        done += 1;
+        if batch.len() == BATCH {
+            replicate::unlink_all(ctx, &batch);
+            batch.clear();
+        }
+    }
+    replicate::unlink_all(ctx, &batch);
+    state::with(|state| {
+        state
+            .stats
+            .record_unkeyed(|counters| counters.entries_reclaimed += done as u64)
+    });
+}
+
+/// Removes the key of a dead entry, and returns its name if there was anything to remove.
+fn remove(ctx: Ctx<'_>, db: i32, handle: Handle) -> Option<OwnStr> {
+    let name = OwnStr::new(Heap.entry(handle).key());
+    let key = ctx.open(name.get(), Mode::Write);
+    let found = key.held() == Held::Entry(handle);
+    if found {
+        key.unlink();
+        ctx.notify(keyspace::GENERIC, c"del", name.get());
+    }
+    drop(key);
+    // An expired key is removed by opening it. If the entry is listed even so, it is no key's
+    // value, and must not be met again.
+    state::with(|state| {
+        if state.index(db).next_dead() == Some(handle) {
+            state.detach(db, handle);
+        }
+    });
+    found.then_some(name)
+}
+
+/// Writes marks into the entries of a database. Selects it.
+pub(crate) fn marks(ctx: Ctx<'_>, db: i32, budget: Budget) {
+    ctx.select(db);
+    let primary = ctx.flags().primary();
+    let mut done = 0;
+    while !budget.is_spent(done) {
+        match state::with(|state| state.index(db).next_marked(&mut Heap)) {
+            None => break,
+            Some(Marked::Entry(handle)) if primary => shorten(ctx, db, handle),
+            Some(Marked::Entry(_) | Marked::Nothing) => {}
+        }
+        done += 1;
+    }
+}
+
+/// Has the key of a marked entry end when its value does: at once without a grace.
+fn shorten(ctx: Ctx<'_>, db: i32, handle: Handle) {
+    let name = OwnStr::new(Heap.entry(handle).key());
+    let key = ctx.open(name.get(), Mode::Peek);
+    if key.held() != Held::Entry(handle) {
+        return;
+    }
+    let end = key.end_ms();
+    drop(key);
+    let look = state::with(|state| state.look(db, handle, end, now()));
+    if !look.is_servable() {
+        return keyspace::unlink(&ctx.open(name.get(), Mode::Write), ctx);
+    }
+    let until = look.life.servable_until_ms();
+    if until.is_some() && until != look.life.end_ms {
+        let key = ctx.open(name.get(), Mode::Write);
+        key.set_end_ms(until);
+        replicate::expiry(ctx, name.get(), until);
+        if let Some(kept) = leases::kept_until_ms(handle) {
+            leases::outlive(&key, kept);
+        }
+    }
+}

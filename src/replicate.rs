@@ -1,0 +1,63 @@
+//! What replicas and the AOF are told: effects with absolute times, never what was asked for.
+
+use crate::raw::ctx::Ctx;
+use crate::raw::string::{OwnStr, Str};
+use larder_core::command::apply::ApplySet;
+
+/// Keys were removed.
+pub(crate) fn unlink(ctx: Ctx<'_>, names: &[Str<'_>]) {
+    if !names.is_empty() {
+        let pointers: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
+        ctx.replicate(c"UNLINK", &pointers);
+    }
+}
+
+/// Keys were removed, in one command.
+pub(crate) fn unlink_all(ctx: Ctx<'_>, names: &[OwnStr]) {
+    if !names.is_empty() {
+        ctx.replicate(c"UNLINK", &OwnStr::pointers(names));
+    }
+}
+
+/// An entry was stored. Key and value are passed on as the client sent them, without copying.
+pub(crate) fn set(ctx: Ctx<'_>, key: Str<'_>, value: Str<'_>, effect: &ApplySet<'_>) {
+    let strings: Vec<OwnStr> = effect
+        .details()
+        .iter()
+        .map(|detail| OwnStr::new(detail))
+        .collect();
+    let mut pointers = vec![key.as_ptr(), value.as_ptr()];
+    pointers.extend(OwnStr::pointers(&strings));
+    ctx.replicate(c"CACHE.APPLYSET", &pointers);
+}
+
+/// An entry's tags were replaced.
+pub(crate) fn tags<'t>(ctx: Ctx<'_>, key: Str<'_>, tags: impl Iterator<Item = &'t [u8]>) {
+    let strings: Vec<OwnStr> = tags.map(OwnStr::new).collect();
+    let mut pointers = vec![key.as_ptr()];
+    pointers.extend(OwnStr::pointers(&strings));
+    ctx.replicate(c"CACHE.APPLYTAGS", &pointers);
+}
+
+/// Tags were invalidated, or marked stale, at a time.
+pub(crate) fn touched<'t>(
+    ctx: Ctx<'_>,
+    command: &std::ffi::CStr,
+    at_ms: i64,
+    tags: impl Iterator<Item = &'t [u8]>,
+) {
+    let mut strings = vec![OwnStr::new(at_ms.to_string().as_bytes())];
+    strings.extend(tags.map(OwnStr::new));
+    ctx.replicate(command, &OwnStr::pointers(&strings));
+}
+
+/// A key's expiry was set or removed.
+pub(crate) fn expiry(ctx: Ctx<'_>, key: Str<'_>, end_ms: Option<i64>) {
+    match end_ms {
+        Some(end_ms) => {
+            let end = OwnStr::new(end_ms.to_string().as_bytes());
+            ctx.replicate(c"PEXPIREAT", &[key.as_ptr(), end.get().as_ptr()]);
+        }
+        None => ctx.replicate(c"PERSIST", &[key.as_ptr()]),
+    }
+}

@@ -1,0 +1,317 @@
+//! The module's one state, and what every part of the shell does with it.
+//!
+//! Borrow it with [`with`], decide, give it back, then act: a call into the server may call us back
+//! (`unlink`, notifications), so no borrow lasts across one that changes anything.
+
+use crate::events::Source;
+use crate::raw::block::{Block, Heap};
+use crate::raw::main_thread::MainThread;
+use crate::raw::{ctx, timer};
+use crate::waiters::{Given, Waiter};
+use larder_core::clock::{Clock, Now};
+use larder_core::config::Config;
+use larder_core::entry::{Arena, Draft, Handle, Rare, Realm};
+use larder_core::error::Error;
+use larder_core::index::{Index, Retention, Stamp, Verdict};
+use larder_core::lease::Leases;
+use larder_core::look::Look;
+use larder_core::stats::{Counters, Gauges, Slot, Stats};
+use larder_core::waiting::{Place, Waiting};
+use std::collections::HashMap;
+
+static STATE: MainThread<State> = MainThread::empty();
+
+/// How long the past of a tag that nothing carries is kept in cluster mode, where entries may
+/// still arrive that were stored before it: longer than any slot is likely to take to move.
+const CLUSTER_MEMORY_MS: u64 = 600_000;
+
+/// Everything the module knows besides the entries themselves.
+pub(crate) struct State {
+    pub(crate) clock: Clock,
+    pub(crate) config: Config,
+    pub(crate) stats: Stats,
+    pub(crate) leases: Leases,
+    /// Leases that end with a connection, by client id.
+    pub(crate) bound: HashMap<u64, Vec<Given>>,
+    pub(crate) waiting: Waiting<Waiter>,
+    /// Keys whose waiters are to be looked after.
+    pub(crate) unsettled: Vec<Place>,
+    /// Leases whose receiver was gone before he heard of it.
+    pub(crate) unheard: Vec<Given>,
+    /// Where the data being loaded comes from.
+    pub(crate) loading: Option<Source>,
+    /// Whether the server has begun to serve: what is loaded later is not found "at start".
+    pub(crate) running: bool,
+    pub(crate) cluster: bool,
+    indexes: Vec<Index>,
+    realms: u32,
+    /// When the next timer fires (monotonic ms).
+    alarm_ms: Option<u64>,
+}
+
+/// Borrows the state. Not to be nested.
+pub(crate) fn with<R>(f: impl FnOnce(&mut State) -> R) -> R {
+    STATE.with(State::new, f)
+}
+
+/// After a bug: nobody knows what is true any more, so everything cached counts as dead and every
+/// lease as void.
+pub(crate) fn start_over() {
+    with(|state| {
+        let now = state.clock.last();
+        for db in 0..state.indexes.len() {
+            state.renew(db as i32);
+            state.indexes[db].raise_floor(now);
+        }
+        state.unsettled.extend(state.waiting.places(None));
+    });
+}
+
+impl State {
+    fn new() -> Self {
+        let config = Config::default();
+        let mut clock = Clock::default();
+        clock.jump_ahead(ctx::wall_us(), config.max_lease_time_ms);
+        Self {
+            clock,
+            config,
+            stats: Stats::new(config.stats_depth, config.stats_prefixes),
+            leases: Leases::default(),
+            bound: HashMap::new(),
+            waiting: Waiting::default(),
+            unsettled: Vec::new(),
+            unheard: Vec::new(),
+            loading: None,
+            running: false,
+            cluster: false,
+            indexes: Vec::new(),
+            realms: 0,
+            alarm_ms: None,
+        }
+    }
+
+    /// The index of a database.
+    pub(crate) fn index(&mut self, db: i32) -> &mut Index {
+        let db = db.max(0) as usize;
+        while self.indexes.len() <= db {
+            self.realms += 1;
+            self.indexes.push(Index::new(Realm(self.realms)));
+        }
+        &mut self.indexes[db]
+    }
+
+    /// All indexes, with the number of their database.
+    pub(crate) fn indexes(&mut self) -> impl Iterator<Item = (i32, &mut Index)> {
+        self.indexes
+            .iter_mut()
+            .enumerate()
+            .map(|(db, index)| (db as i32, index))
+    }
+
+    /// Forgets everything about one database or all. Whoever waits there is to be looked after.
+    pub(crate) fn flush(&mut self, db: Option<i32>) {
+        let all = 0..self.indexes.len() as i32;
+        for db in all.filter(|each| db.is_none_or(|db| db == *each)) {
+            self.renew(db);
+        }
+        self.unsettled.extend(self.waiting.places(db));
+    }
+
+    /// Two databases change places.
+    pub(crate) fn swap(&mut self, a: i32, b: i32) {
+        self.index(a.max(b));
+        self.indexes.swap(a.max(0) as usize, b.max(0) as usize);
+        for db in [a, b] {
+            self.index(db).begin_era();
+            self.unsettled.extend(self.waiting.places(Some(db)));
+        }
+    }
+
+    /// Puts an empty index in place of a database's. Dropping a large one takes a while, and
+    /// touches nothing else.
+    fn renew(&mut self, db: i32) {
+        self.realms += 1;
+        let fresh = Index::new(Realm(self.realms));
+        let old = std::mem::replace(self.index(db), fresh);
+        if old.heap_bytes() < LARGE {
+            return;
+        }
+        // If no thread can be had, the closure, and the index with it, is dropped here and now.
+        let _ = std::thread::Builder::new()
+            .name("larder-drop".into())
+            .spawn(move || drop(old));
+    }
+
+    /// A moment to stamp an event with.
+    pub(crate) fn stamp(&mut self) -> Stamp {
+        let wall_us = ctx::wall_us();
+        Stamp {
+            epoch: self.clock.tick(wall_us),
+            ms: (wall_us / 1_000).cast_signed(),
+        }
+    }
+
+    /// What has to be remembered of tags nothing carries.
+    pub(crate) fn retention(&mut self) -> Retention {
+        let now_us = ctx::wall_us();
+        let since = now_us.saturating_sub(CLUSTER_MEMORY_MS * 1_000);
+        Retention {
+            oldest_lease: self.leases.oldest(ctx::now().mono_ms),
+            since: self.cluster.then_some(larder_core::clock::Epoch(since)),
+        }
+    }
+
+    /// Lists an entry with the database whose key it now is, if it is not listed there already.
+    pub(crate) fn attach(&mut self, db: i32, handle: Handle) {
+        let mut heap = Heap;
+        let mut entry = heap.entry_mut(handle);
+        let home = self.index(db).realm();
+        if self.index(db).is_attached(entry.as_ref()) {
+            return;
+        }
+        let realm = entry.header.realm();
+        if entry.header.is_tagged() && realm != home {
+            let old = self.indexes.iter().find(|index| index.realm() == realm);
+            let names: Vec<Box<[u8]>> = old.map_or(Vec::new(), |old| {
+                old.tag_names(entry.as_ref()).map(Box::from).collect()
+            });
+            self.index(db).adopt(&mut entry, &names);
+        }
+        let epoch = self.clock.tick(ctx::wall_us());
+        self.index(db).attach(&mut Heap, handle, epoch);
+    }
+
+    /// Unlists an entry whose key is removed or gets another value; its lease ends.
+    pub(crate) fn detach(&mut self, db: i32, handle: Handle) {
+        self.end_lease(handle);
+        self.index(db).detach(&mut Heap, handle);
+    }
+
+    /// Ends the lease of an entry, and any backoff.
+    pub(crate) fn end_lease(&mut self, handle: Handle) {
+        if let Some(token) = Heap.entry_mut(handle).header.strip_lease() {
+            self.leases.forget(token);
+        }
+    }
+
+    /// The database whose index lists an entry; 0 if none does.
+    pub(crate) fn db_of(&self, handle: Handle) -> i32 {
+        let realm = Heap.entry(handle).header.realm();
+        self.indexes
+            .iter()
+            .position(|index| index.realm() == realm)
+            .unwrap_or(0) as i32
+    }
+
+    /// Writes what an entry's tags say of it into the entry, and returns its rare part.
+    pub(crate) fn write_down(&mut self, db: i32, handle: Handle) -> Rare {
+        self.attach(db, handle);
+        self.index(db).write_down(&mut Heap.entry_mut(handle));
+        Heap.entry(handle)
+            .header
+            .rare
+            .as_deref()
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Whether an entry lives, going by its tags.
+    pub(crate) fn judge(&mut self, db: i32, handle: Handle) -> Verdict {
+        self.attach(db, handle);
+        self.index(db).judge(&mut Heap.entry_mut(handle))
+    }
+
+    /// Whether an entry is fresh without a look at any clock: alive, and neither marked nor leased
+    /// nor with a grace. Then it is fresh as long as its key exists.
+    pub(crate) fn is_plainly_fresh(&mut self, db: i32, handle: Handle) -> bool {
+        let alive = self.judge(db, handle) == Verdict::Alive;
+        let header = Heap.entry(handle).header;
+        alive && header.grace_ms == 0 && header.rare.is_none() && !header.is_pending()
+    }
+
+    /// What an entry is, given its key's expiry.
+    pub(crate) fn look(&mut self, db: i32, handle: Handle, end_ms: Option<i64>, now: Now) -> Look {
+        let verdict = self.judge(db, handle);
+        Look::at(
+            Heap.entry(handle),
+            verdict,
+            end_ms,
+            self.index(db).era(),
+            now,
+        )
+    }
+
+    /// Makes an entry for a key of a database, with the given tags.
+    pub(crate) fn make<'t>(
+        &mut self,
+        db: i32,
+        mut draft: Draft<'_>,
+        tags: impl Iterator<Item = &'t [u8]>,
+    ) -> Result<Block, Error> {
+        draft.stats = self.stats.resolve(draft.stats, draft.key);
+        let index = self.index(db);
+        draft.realm = index.realm();
+        draft.tags = tags.map(|tag| index.intern(tag)).collect();
+        Ok(Block::new(draft.into_parts()?))
+    }
+
+    /// Counts an event of a key that may have an entry.
+    pub(crate) fn count(
+        &mut self,
+        handle: Option<Handle>,
+        key: &[u8],
+        event: impl Fn(&mut Counters),
+    ) {
+        let Some(handle) = handle else {
+            let slot = self.stats.resolve(Slot::NONE, key);
+            return self.stats.record(slot, event);
+        };
+        let slot = self.stats.resolve(Heap.entry(handle).header.stats, key);
+        Heap.entry_mut(handle).header.stats = slot;
+        self.stats.record(slot, event);
+    }
+
+    /// What the index is made of at present, all databases together.
+    pub(crate) fn gauges(&self) -> Gauges {
+        let sum = |of: fn(&Index) -> usize| self.indexes.iter().map(of).sum::<usize>() as u64;
+        Gauges {
+            entries: sum(Index::entries),
+            tags: sum(Index::carried_tags),
+            entries_dead: sum(Index::dead),
+            index_bytes: sum(Index::heap_bytes),
+        }
+    }
+
+    /// Has the waiters of a key looked after soon, if there are any.
+    pub(crate) fn unsettle(&mut self, db: i32, key: &[u8]) {
+        if self.waiting.count(db, key) > 0 {
+            self.unsettled.push((db, key.into()));
+        }
+    }
+
+    /// Makes sure a timer fires in `delay_ms` at the latest.
+    pub(crate) fn arm(&mut self, delay_ms: u64) {
+        let due = ctx::now().mono_ms + delay_ms;
+        if self.alarm_ms.is_none_or(|alarm| due < alarm) {
+            self.alarm_ms = Some(due);
+            timer::start(delay_ms);
+        }
+    }
+
+    /// Makes sure a timer fires soon if something is left to do.
+    pub(crate) fn arm_for_work(&mut self) {
+        if !self.unsettled.is_empty() || !self.unheard.is_empty() {
+            self.arm(0);
+        } else if self.indexes.iter().any(Index::has_work) {
+            self.arm(1);
+        }
+    }
+
+    /// A timer has fired.
+    pub(crate) fn alarm_fired(&mut self) {
+        self.alarm_ms = None;
+    }
+}
+
+/// Above this many bytes an index is dropped by another thread.
+const LARGE: usize = 1 << 20;

@@ -1,0 +1,92 @@
+//! What is done when the timer fires: whatever has been put off, a little at a time.
+
+use crate::raw::ctx::{Ctx, now};
+use crate::raw::string::OwnStr;
+use crate::reclaim::{self, Budget};
+use crate::{leases, state, waiters};
+use larder_core::waiting::Place;
+
+/// Tags looked at per database and tick, to be forgotten.
+const SWEEP: usize = 1_000;
+/// How often remembered tags are looked at while some lease still needs them, ms.
+const SWEEP_AGAIN_MS: u64 = 100;
+
+/// The timer has fired.
+pub(crate) fn tick(ctx: Ctx<'_>) {
+    state::with(state::State::alarm_fired);
+    if ctx.flags().loading() {
+        // Loading ends with an event, which sets the timer again.
+        return;
+    }
+    let may_write = ctx.flags().primary() && !ctx.avoids_traffic();
+    if may_write {
+        give_up_unheard(ctx);
+        settle_all(ctx);
+    }
+    work(ctx, may_write);
+    rearm(ctx);
+}
+
+/// Gives up leases whose holder is gone.
+fn give_up_unheard(ctx: Ctx<'_>) {
+    for given in state::with(|state| std::mem::take(&mut state.unheard)) {
+        ctx.select(given.place.0);
+        let name = OwnStr::new(&given.place.1);
+        // A key of another type holds no lease, which is what was to be achieved.
+        let _ = leases::unlock(ctx, name.get(), given.token, None);
+    }
+}
+
+fn settle_all(ctx: Ctx<'_>) {
+    let mut places: Vec<Place> = state::with(|state| {
+        let mut places = std::mem::take(&mut state.unsettled);
+        places.extend(state.waiting.due(now().mono_ms));
+        places
+    });
+    places.sort_unstable();
+    places.dedup();
+    for place in places {
+        waiters::settle(ctx, &place);
+    }
+}
+
+fn work(ctx: Ctx<'_>, may_write: bool) {
+    let (budget, dbs) = state::with(|state| {
+        let dbs: Vec<i32> = state
+            .indexes()
+            .filter(|(_, index)| index.has_work())
+            .map(|(db, _)| db)
+            .collect();
+        (Budget::slice(state.config.reclaim_slice_us), dbs)
+    });
+    for db in dbs {
+        reclaim::marks(ctx, db, budget);
+        if may_write {
+            reclaim::dead(ctx, db, budget);
+        }
+        state::with(|state| {
+            let keep = state.retention();
+            state.index(db).sweep(keep, SWEEP);
+        });
+    }
+}
+
+fn rearm(ctx: Ctx<'_>) {
+    let primary = ctx.flags().primary();
+    state::with(|state| {
+        if !state.unsettled.is_empty() || !state.unheard.is_empty() {
+            state.arm(if primary { 0 } else { SWEEP_AGAIN_MS });
+        }
+        let busy = state
+            .indexes()
+            .any(|(_, index)| index.has_marks() || (primary && index.has_dead()));
+        if busy {
+            state.arm(1);
+        } else if state.indexes().any(|(_, index)| index.has_vacated()) {
+            state.arm(SWEEP_AGAIN_MS);
+        }
+        if let Some(due) = state.waiting.next_due_ms() {
+            state.arm(due.saturating_sub(now().mono_ms).max(1));
+        }
+    });
+}

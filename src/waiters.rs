@@ -1,0 +1,265 @@
+//! Callers of `CACHE.GETORLOCK` who wait, and the answers they get.
+//!
+//! Whatever may end a wait (a fill, a lease that ends, a key that goes or comes) leads to
+//! [`settle`], which asks the table of `CACHE.GETORLOCK` again for each waiter in turn, longest
+//! first. So there is one rule for who gets what, waiting or not.
+
+use crate::leases::{self, Terms};
+use crate::raw::block::Heap;
+use crate::raw::blocked::Blocked;
+use crate::raw::ctx::{Ctx, now};
+use crate::raw::key::{Held, Mode};
+use crate::raw::string::{OwnStr, Str};
+use crate::{commands::getorlock, state};
+use larder_core::entry::Arena;
+use larder_core::error::Error;
+use larder_core::look::{Look, Outcome};
+use larder_core::waiting::{self, Place};
+use std::rc::Rc;
+
+/// Answers given in one go; the rest get theirs in the server's next round, so that thousands do
+/// not hold up everybody else (one costs the server about 12 microseconds).
+const AT_ONCE: usize = 64;
+
+/// A caller who waits.
+pub(crate) struct Waiter {
+    pub(crate) blocked: Blocked,
+    pub(crate) only_fresh: bool,
+    pub(crate) terms: Terms,
+}
+
+impl waiting::Waiter for Waiter {
+    fn id(&self) -> u64 {
+        self.blocked.id()
+    }
+}
+
+/// A lease that was given to somebody.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    pub(crate) place: Place,
+    pub(crate) token: u64,
+}
+
+/// What a waiter is told.
+pub(crate) struct Answer {
+    reply: Reply,
+    /// The lease that comes with it, until it has been told.
+    untold: Option<Given>,
+}
+
+enum Reply {
+    Value {
+        stale: bool,
+        value: Rc<[u8]>,
+        token: Option<u64>,
+    },
+    Miss {
+        token: u64,
+    },
+    Busy,
+    Failed(Error),
+}
+
+impl Answer {
+    fn new(reply: Reply) -> Self {
+        Self {
+            reply,
+            untold: None,
+        }
+    }
+
+    /// Tells it.
+    pub(crate) fn deliver(&mut self, ctx: Ctx<'_>) {
+        self.untold = None;
+        match &self.reply {
+            Reply::Value {
+                stale,
+                value,
+                token,
+            } => getorlock::reply_value(ctx, *stale, value, *token),
+            Reply::Miss { token } => getorlock::reply_miss(ctx, *token),
+            Reply::Busy => getorlock::reply_busy(ctx),
+            Reply::Failed(error) => ctx.reply_error(*error),
+        }
+    }
+}
+
+impl Drop for Answer {
+    /// A lease whose receiver has gone before he was told is given up, lest everybody waits for
+    /// nobody.
+    fn drop(&mut self) {
+        if let Some(given) = self.untold.take() {
+            state::with(|state| {
+                state.unheard.push(given);
+                state.arm(0);
+            });
+        }
+    }
+}
+
+/// A waiter's time is over. The server has to be answered here and now.
+pub(crate) fn timed_out(ctx: Ctx<'_>, id: u64) {
+    state::with(|state| {
+        let place = state.waiting.place(id);
+        state.waiting.leave(id);
+        if let Some((_, key)) = place {
+            state.count(None, &key, |counters| {
+                counters.waits_timed_out += 1;
+                counters.busy += 1;
+            });
+        }
+    });
+    getorlock::reply_busy(ctx);
+}
+
+/// A waiter's connection is gone.
+pub(crate) fn disconnected(id: u64) {
+    state::with(|state| state.waiting.leave(id));
+}
+
+/// [`settle`] for a key of the selected database.
+pub(crate) fn settle_here(ctx: Ctx<'_>, name: Str<'_>) {
+    let waits = state::with(|state| state.waiting.count(ctx.db(), name.bytes()) > 0);
+    if waits {
+        settle(ctx, &(ctx.db(), name.bytes().into()));
+    }
+}
+
+/// Gives the waiters of a key what is theirs by now. The context's database is left selected.
+pub(crate) fn settle(ctx: Ctx<'_>, place: &Place) {
+    let waiting = state::with(|state| state.waiting.first(place).is_some());
+    if !waiting {
+        return;
+    }
+    ctx.select(place.0);
+    let name = OwnStr::new(&place.1);
+    let mut value = None;
+    for _ in 0..AT_ONCE {
+        let Some((id, only_fresh)) = next_to_answer(ctx, place, &name) else {
+            return;
+        };
+        let answer = answer_for(ctx, place, &name, id, only_fresh, &mut value);
+        let waiter = state::with(|state| state.waiting.leave(id));
+        if let Some(waiter) = waiter {
+            waiter.blocked.answer(answer);
+        }
+    }
+    state::with(|state| {
+        state.unsettled.push(place.clone());
+        state.arm(0);
+    });
+}
+
+/// The longest waiting whom the present state of the key has something for.
+fn next_to_answer(ctx: Ctx<'_>, place: &Place, name: &OwnStr) -> Option<(u64, bool)> {
+    let key = ctx.open(name.get(), Mode::Peek);
+    let (held, end, now) = (key.held(), key.end_ms(), now());
+    state::with(|state| {
+        let look = match held {
+            Held::Other => None,
+            Held::Nothing => Some(Look::NOTHING),
+            Held::Entry(handle) => Some(state.look(place.0, handle, end, now)),
+        };
+        let ready = |waiter: &&Waiter| {
+            look.is_none_or(|look| look.outcome(waiter.only_fresh, false) != Outcome::Wait)
+        };
+        let found = state
+            .waiting
+            .queue(place)
+            .find(ready)
+            .map(|waiter| (waiter.blocked.id(), waiter.only_fresh));
+        if found.is_none()
+            && let Held::Entry(handle) = held
+        {
+            let again = leases::deadline_ms(handle).unwrap_or(now.mono_ms);
+            state.waiting.look_again_at(place, again);
+            state.arm(again.saturating_sub(now.mono_ms));
+        }
+        found
+    })
+}
+
+fn answer_for(
+    ctx: Ctx<'_>,
+    place: &Place,
+    name: &OwnStr,
+    id: u64,
+    only_fresh: bool,
+    value: &mut Option<Rc<[u8]>>,
+) -> Answer {
+    let key = ctx.open(name.get(), Mode::Peek);
+    let (held, end, now) = (key.held(), key.end_ms(), now());
+    drop(key);
+    let (look, handle) = match held {
+        Held::Other => return Answer::new(Reply::Failed(Error::WrongType)),
+        Held::Nothing => (Look::NOTHING, None),
+        Held::Entry(handle) => (
+            state::with(|state| state.look(place.0, handle, end, now)),
+            Some(handle),
+        ),
+    };
+    let outcome = look.outcome(only_fresh, false);
+    getorlock::count(place.0, handle, &place.1, outcome, true);
+    let stale = matches!(outcome, Outcome::Stale | Outcome::StaleAndLease);
+    // The value as it is now: a grant, or somebody else before the reply is sent, may change it.
+    let mut shared = || {
+        value
+            .get_or_insert_with(|| {
+                handle.map_or(Rc::from(&[][..]), |h| Rc::from(Heap.entry(h).value()))
+            })
+            .clone()
+    };
+    match outcome {
+        Outcome::Busy | Outcome::Wait => Answer::new(Reply::Busy),
+        Outcome::Fresh | Outcome::FreshAndLease | Outcome::Stale => Answer::new(Reply::Value {
+            stale,
+            value: shared(),
+            token: None,
+        }),
+        Outcome::StaleAndLease | Outcome::MissAndLease => {
+            let value = stale.then(shared);
+            grant(ctx, place, name, id, look, value)
+        }
+    }
+}
+
+fn grant(
+    ctx: Ctx<'_>,
+    place: &Place,
+    name: &OwnStr,
+    id: u64,
+    look: Look,
+    value: Option<Rc<[u8]>>,
+) -> Answer {
+    if !ctx.serves(name.get()) {
+        return Answer::new(Reply::Busy);
+    }
+    let terms = state::with(|state| {
+        state
+            .waiting
+            .queue(place)
+            .find(|waiter| waiter.blocked.id() == id)
+            .map(|waiter| waiter.terms)
+    });
+    let Some(terms) = terms else {
+        return Answer::new(Reply::Busy);
+    };
+    match leases::grant(ctx, name.get(), look, terms) {
+        Err(error) => Answer::new(Reply::Failed(error)),
+        Ok(token) => Answer {
+            reply: match value {
+                Some(value) => Reply::Value {
+                    stale: true,
+                    value,
+                    token: Some(token),
+                },
+                None => Reply::Miss { token },
+            },
+            untold: Some(Given {
+                place: place.clone(),
+                token,
+            }),
+        },
+    }
+}
