@@ -6,10 +6,11 @@ use crate::raw::ctx::now;
 use crate::raw::io::{Digest, Io};
 use crate::raw::string::{OwnStr, Str};
 use crate::state::{self, State};
-use larder_core::codec::{self, Meta};
+use larder_core::codec::{self, Meta, Tags};
 use larder_core::command::apply::ApplySet;
 use larder_core::config::LoadPolicy;
 use larder_core::entry::{Arena, Draft, Handle, Hold, Rare};
+use smallvec::SmallVec;
 
 /// A key of a database, as the server names it to callbacks.
 #[derive(Clone, Copy)]
@@ -47,7 +48,8 @@ pub(crate) fn load(io: Io) -> Option<Block> {
         };
         apply_policy(state, &mut draft);
         judge_by_memory(state, io.db(), &meta, &mut draft);
-        match state.make(io.db(), draft, meta.tags()) {
+        state.just_loaded = true;
+        match state.make(io.db(), draft, meta.tags) {
             Ok(block) => Some(block),
             Err(error) => {
                 io.log(&error.to_string());
@@ -71,7 +73,7 @@ fn apply_policy(state: &State, draft: &mut Draft<'_>) {
 
 /// In cluster mode an entry may come from a server that has not seen an invalidation we have seen:
 /// it is judged by the wall clock, with the clocks' skew to spare.
-fn judge_by_memory(state: &mut State, db: i32, meta: &Meta<'_>, draft: &mut Draft<'_>) {
+fn judge_by_memory(state: &mut State, db: i32, meta: &Meta<Tags<'_>>, draft: &mut Draft<'_>) {
     if !state.cluster || state.loading.is_some() {
         return;
     }
@@ -80,10 +82,12 @@ fn judge_by_memory(state: &mut State, db: i32, meta: &Meta<'_>, draft: &mut Draf
         .saturating_sub_unsigned(state.config.max_clock_skew_ms);
     let index = state.index(db);
     draft.condemned |= meta
-        .tags()
+        .tags
+        .into_iter()
         .any(|tag| index.invalidated_since_ms(tag, since));
     let marked = meta
-        .tags()
+        .tags
+        .into_iter()
         .filter_map(|tag| index.marked_since_ms(tag, since))
         .min();
     draft.rare.mark_ms = draft.rare.mark_ms.into_iter().chain(marked).min();
@@ -104,8 +108,8 @@ pub(crate) fn save(io: Io, handle: Handle) {
         let rare = state.write_down(io.db(), handle);
         let entry = Heap.entry(handle);
         let header = entry.header;
-        let tags = state.index(io.db()).tag_names(entry);
-        let to_write = codec::MetaToWrite {
+        let tags: SmallVec<[&[u8]; 8]> = state.index(io.db()).tag_names(entry).collect();
+        let parts = Meta {
             pending: header.is_pending(),
             dead: header.is_condemned(),
             stored_ms: header.stored_ms,
@@ -115,8 +119,9 @@ pub(crate) fn save(io: Io, handle: Handle) {
             grace_ms: header.grace_ms,
             value_end_ms: rare.hold.map(|hold| hold.value_end_ms),
             hold_ms: rare.hold.map(|hold| hold.key_end_ms),
+            tags: &tags[..],
         };
-        codec::encode(&to_write, tags, &mut meta);
+        codec::encode(&parts, &mut meta);
     });
     io.save(&meta);
     io.save(Heap.entry(handle).value());

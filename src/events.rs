@@ -11,7 +11,7 @@
 use crate::raw::block::Heap;
 use crate::raw::ctx::{Ctx, wall_us};
 use crate::raw::key::{Held, Mode};
-use crate::raw::string::Str;
+use crate::raw::string::{OwnStr, Str};
 use crate::{keyspace, leases, state};
 use larder_core::entry::{Arena, Draft, Handle};
 use larder_core::stats::Slot;
@@ -28,10 +28,17 @@ pub(crate) enum Source {
 }
 
 /// Something happened to a key, of whatever type.
+///
+/// The name may be a string on the server's stack, with which no key can be opened, so it is copied
+/// where one must be.
 pub(crate) fn key(ctx: Ctx<'_>, event: &[u8], name: Str<'_>) {
     match event {
-        b"loaded" | b"restore" | b"copy_to" | b"move_to" | b"rename_to" => arrived(ctx, name),
-        b"expire" | b"persist" => end_moved(ctx, name),
+        // Most keys that are loaded are of other types.
+        b"loaded" if !state::with(|state| std::mem::take(&mut state.just_loaded)) => {}
+        b"loaded" | b"restore" | b"copy_to" | b"move_to" | b"rename_to" => {
+            arrived(ctx, OwnStr::new(name.bytes()).get());
+        }
+        b"expire" | b"persist" => end_moved(ctx, OwnStr::new(name.bytes()).get()),
         _ => {}
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Terms {
 /// Out of memory, where a placeholder would have to be made.
 pub(crate) fn grant(ctx: Ctx<'_>, name: Str<'_>, look: Look, terms: Terms) -> Result<u64, Error> {
     let (db, now) = (ctx.db(), now());
-    if !look.is_servable() && ctx.denies_memory() {
+    if !look.is_servable() && ctx.denies_memory(name) {
         return Err(Error::OutOfMemory);
     }
     let lease = state::with(|state| Lease {

@@ -40,6 +40,8 @@ pub(crate) struct State {
     pub(crate) unheard: Vec<Given>,
     /// Where the data being loaded comes from.
     pub(crate) loading: Option<Source>,
+    /// An entry was read from a payload, and may be about to become a key's value.
+    pub(crate) just_loaded: bool,
     /// Whether the server has begun to serve: what is loaded later is not found "at start".
     pub(crate) running: bool,
     pub(crate) cluster: bool,
@@ -82,6 +84,7 @@ impl State {
             unsettled: Vec::new(),
             unheard: Vec::new(),
             loading: None,
+            just_loaded: false,
             running: false,
             cluster: false,
             indexes: Vec::new(),

@@ -40,7 +40,11 @@ impl Look {
     /// A key that holds nothing.
     pub const NOTHING: Self = Self {
         freshness: Freshness::Gone,
-        life: Life { end_ms: None, grace_ms: 0, mark_ms: None },
+        life: Life {
+            end_ms: None,
+            grace_ms: 0,
+            mark_ms: None,
+        },
         lease: None,
         backoff: false,
     };
@@ -48,7 +52,13 @@ impl Look {
     /// What `entry` is at `now`, given what its tags say, its key's Redis expiry and the era of
     /// its index.
     #[must_use]
-    pub fn at(entry: Entry<'_>, verdict: Verdict, key_end_ms: Option<i64>, era: u32, now: Now) -> Self {
+    pub fn at(
+        entry: Entry<'_>,
+        verdict: Verdict,
+        key_end_ms: Option<i64>,
+        era: u32,
+        now: Now,
+    ) -> Self {
         let list_mark = match verdict {
             Verdict::Dead => return Self::NOTHING,
             Verdict::Marked(ms) => Some(ms),
@@ -58,9 +68,15 @@ impl Look {
         let rare = header.rare.as_deref();
         let life = Life::of(header, key_end_ms, list_mark);
         Self {
-            freshness: if header.is_pending() { Freshness::Gone } else { life.at(now.unix_ms) },
+            freshness: if header.is_pending() {
+                Freshness::Gone
+            } else {
+                life.at(now.unix_ms)
+            },
             life,
-            lease: rare.and_then(|rare| rare.live_lease(now.mono_ms, era)).map(|lease| lease.token),
+            lease: rare
+                .and_then(|rare| rare.live_lease(now.mono_ms, era))
+                .map(|lease| lease.token),
             backoff: rare.is_some_and(|rare| rare.in_backoff(now.mono_ms, era)),
         }
     }
@@ -107,7 +123,9 @@ impl Look {
 /// unknown compute time.
 #[must_use]
 pub fn draws_early(freshness: Freshness, compute_ms: Option<u32>, beta: f64, random: f64) -> bool {
-    let (Freshness::Fresh(Some(left)), Some(compute)) = (freshness, compute_ms) else { return false };
+    let (Freshness::Fresh(Some(left)), Some(compute)) = (freshness, compute_ms) else {
+        return false;
+    };
     f64::from(compute) * beta * -random.ln() >= left as f64
 }
 
@@ -116,7 +134,12 @@ mod tests {
     use super::*;
 
     fn look(freshness: Freshness, lease: bool, backoff: bool) -> Look {
-        Look { freshness, lease: lease.then_some(7), backoff, ..Look::NOTHING }
+        Look {
+            freshness,
+            lease: lease.then_some(7),
+            backoff,
+            ..Look::NOTHING
+        }
     }
 
     #[test]
@@ -125,7 +148,14 @@ mod tests {
         // freshness, lease out, backoff, FRESH, early draw => outcome
         let rows = [
             (Fresh(None), false, false, false, false, Outcome::Fresh),
-            (Fresh(Some(9)), false, false, false, true, Outcome::FreshAndLease),
+            (
+                Fresh(Some(9)),
+                false,
+                false,
+                false,
+                true,
+                Outcome::FreshAndLease,
+            ),
             (Fresh(Some(9)), true, false, false, true, Outcome::Fresh),
             (Fresh(Some(9)), false, true, false, true, Outcome::Fresh),
             (Stale(9), false, false, false, false, Outcome::StaleAndLease),
@@ -141,18 +171,33 @@ mod tests {
         ];
         for (freshness, lease, backoff, only_fresh, early, expected) in rows {
             let look = look(freshness, lease, backoff);
-            assert_eq!(look.outcome(only_fresh, early), expected, "{look:?} FRESH={only_fresh} early={early}");
+            assert_eq!(
+                look.outcome(only_fresh, early),
+                expected,
+                "{look:?} FRESH={only_fresh} early={early}"
+            );
         }
     }
 
     #[test]
     fn early_draws_get_likelier_towards_the_end_and_with_dearer_values() {
-        let draw = |left, compute, random| draws_early(Freshness::Fresh(Some(left)), Some(compute), 1.0, random);
+        let draw = |left, compute, random| {
+            draws_early(Freshness::Fresh(Some(left)), Some(compute), 1.0, random)
+        };
         assert!(!draw(1_000, 100, 0.5), "69 ms of 1000");
         assert!(draw(60, 100, 0.5));
         assert!(draw(1_000, 2_000, 0.5));
-        assert!(!draws_early(Freshness::Fresh(None), Some(100), 1e9, 1e-9), "without an end never");
-        assert!(!draws_early(Freshness::Fresh(Some(1)), None, 1e9, 1e-9), "unmeasured never");
-        assert!(!draws_early(Freshness::Fresh(Some(1)), Some(1_000), 0.0, 1e-9), "beta 0 never");
+        assert!(
+            !draws_early(Freshness::Fresh(None), Some(100), 1e9, 1e-9),
+            "without an end never"
+        );
+        assert!(
+            !draws_early(Freshness::Fresh(Some(1)), None, 1e9, 1e-9),
+            "unmeasured never"
+        );
+        assert!(
+            !draws_early(Freshness::Fresh(Some(1)), Some(1_000), 0.0, 1e-9),
+            "beta 0 never"
+        );
     }
 }

@@ -31,7 +31,10 @@ pub struct Waiting<W> {
 
 impl<W> Default for Waiting<W> {
     fn default() -> Self {
-        Self { queues: HashMap::new(), places: HashMap::new() }
+        Self {
+            queues: HashMap::new(),
+            places: HashMap::new(),
+        }
     }
 }
 
@@ -54,7 +57,9 @@ impl<W: Waiter> Waiting<W> {
         if self.is_empty() {
             return 0;
         }
-        self.queues.get(&(db, Rc::from(key))).map_or(0, |queue| queue.waiters.len())
+        self.queues
+            .get(&(db, Rc::from(key)))
+            .map_or(0, |queue| queue.waiters.len())
     }
 
     /// Puts a waiter at the end of a key's queue, which is to be looked at again at
@@ -68,7 +73,10 @@ impl<W: Waiter> Waiting<W> {
                 queue.get_mut().waiters.push_back(waiter);
             }
             MapEntry::Vacant(vacant) => {
-                vacant.insert(Queue { waiters: VecDeque::from([waiter]), look_again_ms });
+                vacant.insert(Queue {
+                    waiters: VecDeque::from([waiter]),
+                    look_again_ms,
+                });
             }
         }
     }
@@ -99,7 +107,10 @@ impl<W: Waiter> Waiting<W> {
 
     /// Everyone waiting for a key, longest first.
     pub fn queue(&self, place: &Place) -> impl Iterator<Item = &W> {
-        self.queues.get(place).into_iter().flat_map(|queue| &queue.waiters)
+        self.queues
+            .get(place)
+            .into_iter()
+            .flat_map(|queue| &queue.waiters)
     }
 
     /// When a key is to be looked at again.
@@ -112,7 +123,10 @@ impl<W: Waiter> Waiting<W> {
     /// The keys that are to be looked at again by `mono_ms`.
     #[must_use]
     pub fn due(&self, mono_ms: u64) -> Vec<Place> {
-        let due = self.queues.iter().filter(|(_, queue)| queue.look_again_ms <= mono_ms);
+        let due = self
+            .queues
+            .iter()
+            .filter(|(_, queue)| queue.look_again_ms <= mono_ms);
         due.map(|(place, _)| place.clone()).collect()
     }
 
@@ -125,7 +139,11 @@ impl<W: Waiter> Waiting<W> {
     /// All keys somebody waits for, of one database or of all.
     #[must_use]
     pub fn places(&self, db: Option<i32>) -> Vec<Place> {
-        self.queues.keys().filter(|place| db.is_none_or(|db| db == place.0)).cloned().collect()
+        self.queues
+            .keys()
+            .filter(|place| db.is_none_or(|db| db == place.0))
+            .cloned()
+            .collect()
     }
 }
 
@@ -152,8 +170,18 @@ mod tests {
         waiting.join(0, b"b", 4, 50);
         assert_eq!(waiting.first(&place("a")), Some(&1));
         assert_eq!(waiting.leave(2), Some(2));
-        assert_eq!(waiting.queue(&place("a")).copied().collect::<Vec<_>>(), [1, 3]);
-        assert_eq!((waiting.len(), waiting.count(0, b"a"), waiting.count(1, b"a")), (3, 2, 0));
+        assert_eq!(
+            waiting.queue(&place("a")).copied().collect::<Vec<_>>(),
+            [1, 3]
+        );
+        assert_eq!(
+            (
+                waiting.len(),
+                waiting.count(0, b"a"),
+                waiting.count(1, b"a")
+            ),
+            (3, 2, 0)
+        );
         assert_eq!(waiting.leave(2), None, "left already");
     }
 

@@ -1,15 +1,15 @@
 //! The commands by which a primary's effects reach replicas and the AOF. They carry absolute
 //! times, and nothing in them is checked against defaults or limits.
 
-use super::invalidate::{Kind, touch};
-use super::{Call, Outcome, settags};
+use super::{Call, Outcome, invalidate as touching, settags};
 use crate::events::Source;
 use crate::keyspace;
 use crate::raw::ctx::now;
 use crate::raw::key::{Held, Mode};
 use crate::raw::user::Access;
 use crate::{acl, state, waiters};
-use larder_core::command::apply::{ApplyInvalidate, ApplySet, ApplyTags};
+use larder_core::command::apply::{ApplySet, ApplyTags, ApplyTouch};
+use larder_core::command::invalidate::Touch;
 use larder_core::config::LoadPolicy;
 use larder_core::entry::{Draft, Hold, Rare};
 use larder_core::index::Stamp;
@@ -78,21 +78,21 @@ pub(super) fn tags(call: Call<'_>) -> Outcome {
 
 /// `CACHE.APPLYINVALIDATE`
 pub(super) fn invalidate(call: Call<'_>) -> Outcome {
-    touched(call, Kind::Invalidate)
+    touched(call, Touch::Invalidate)
 }
 
 /// `CACHE.APPLYMARKSTALE`
 pub(super) fn mark_stale(call: Call<'_>) -> Outcome {
-    touched(call, Kind::MarkStale)
+    touched(call, Touch::MarkStale)
 }
 
-fn touched(call: Call<'_>, kind: Kind) -> Outcome {
-    let effect = ApplyInvalidate::parse(&call.argv)?;
+fn touched(call: Call<'_>, touch: Touch) -> Outcome {
+    let effect = ApplyTouch::parse(&call.argv, touch)?;
     acl::check_tags(call.ctx, Access::Write, effect.tags.iter())?;
     let epoch = state::with(|state| state.stamp().epoch);
-    let count = touch(
+    let count = touching::apply(
         call.ctx,
-        kind,
+        touch,
         Stamp {
             epoch,
             ms: effect.at_ms,

@@ -9,8 +9,7 @@ use larder_core::entry::{Freshness, Handle};
 use larder_core::look::Look;
 
 pub(super) fn run(call: Call<'_>) -> Outcome {
-    let config = call.config();
-    let get = Get::parse(&call.argv, &config)?;
+    let get = Get::parse(&call.argv)?;
     let (ctx, db) = (call.ctx, call.ctx.db());
     let key = ctx.open(call.key(), Mode::Read);
     let handle = held(&key)?;

@@ -10,8 +10,7 @@ use larder_core::entry::Handle;
 use larder_core::error::Error;
 
 pub(super) fn run(call: Call<'_>) -> Outcome {
-    let config = call.config();
-    let getex = GetEx::parse(&call.argv, &config)?;
+    let getex = GetEx::parse(&call.argv)?;
     let (ctx, db) = (call.ctx, call.ctx.db());
     let key = ctx.open(call.key(), Mode::Read);
     let Some(handle) = held(&key)? else {
@@ -19,7 +18,7 @@ pub(super) fn run(call: Call<'_>) -> Outcome {
         ctx.reply_null();
         return Ok(());
     };
-    let end = match getex.expiry {
+    let end = match getex.ttl {
         Some(to) if look(db, &key, handle).is_fresh() => Some(new_end(handle, to)?),
         // Only a fresh entry slides: a stale one would be revived.
         _ => None,

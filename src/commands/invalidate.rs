@@ -5,40 +5,33 @@ use crate::raw::ctx::Ctx;
 use crate::raw::user::Access;
 use crate::reclaim::{self, Budget};
 use crate::{acl, replicate, state};
-use larder_core::command::invalidate::Invalidate;
+use larder_core::command::invalidate::{Touch, TouchTags};
 use larder_core::index::Stamp;
 
 pub(super) fn invalidate(call: Call<'_>) -> Outcome {
-    run(call, Kind::Invalidate)
+    run(call, Touch::Invalidate)
 }
 
 pub(super) fn mark_stale(call: Call<'_>) -> Outcome {
-    run(call, Kind::MarkStale)
+    run(call, Touch::MarkStale)
 }
 
-/// What is done to the tags.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Invalidate,
-    MarkStale,
-}
-
-fn run(call: Call<'_>, kind: Kind) -> Outcome {
+fn run(call: Call<'_>, touch: Touch) -> Outcome {
     let (ctx, config) = (call.ctx, call.config());
-    let tags = Invalidate::parse(&call.argv, &config)?.tags;
+    let tags = TouchTags::parse(&call.argv, touch, &config)?.tags;
     acl::check_tags(ctx, Access::Write, tags.iter())?;
     let stamp = state::with(state::State::stamp);
-    let count = touch(ctx, kind, stamp, tags.iter());
-    let effect = match kind {
-        Kind::Invalidate => c"CACHE.APPLYINVALIDATE",
-        Kind::MarkStale => c"CACHE.APPLYMARKSTALE",
+    let count = apply(ctx, touch, stamp, tags.iter());
+    let effect = match touch {
+        Touch::Invalidate => c"CACHE.APPLYINVALIDATE",
+        Touch::MarkStale => c"CACHE.APPLYMARKSTALE",
     };
     replicate::touched(ctx, effect, stamp.ms, tags.iter());
     if ctx.flags().primary() {
         let budget = Budget::entries(config.reclaim_inline);
-        match kind {
-            Kind::Invalidate => reclaim::dead(ctx, ctx.db(), budget),
-            Kind::MarkStale => reclaim::marks(ctx, ctx.db(), budget),
+        match touch {
+            Touch::Invalidate => reclaim::dead(ctx, ctx.db(), budget),
+            Touch::MarkStale => reclaim::marks(ctx, ctx.db(), budget),
         }
     }
     ctx.reply_count(count);
@@ -47,9 +40,9 @@ fn run(call: Call<'_>, kind: Kind) -> Outcome {
 
 /// Declares what carries the tags dead or stale, tells subscribers, and returns how many entries
 /// that were.
-pub(super) fn touch<'t>(
+pub(super) fn apply<'t>(
     ctx: Ctx<'_>,
-    kind: Kind,
+    touch: Touch,
     stamp: Stamp,
     tags: impl Iterator<Item = &'t [u8]> + Clone,
 ) -> usize {
@@ -57,9 +50,9 @@ pub(super) fn touch<'t>(
     let (count, publishes) = state::with(|state| {
         let keep = state.retention();
         let index = state.index(db);
-        let one = |tag| match kind {
-            Kind::Invalidate => index.invalidate(tag, stamp, keep),
-            Kind::MarkStale => index.mark_stale(tag, stamp, keep),
+        let one = |tag| match touch {
+            Touch::Invalidate => index.invalidate(tag, stamp, keep),
+            Touch::MarkStale => index.mark_stale(tag, stamp, keep),
         };
         let count = tags.clone().map(one).sum();
         state.stats.record_unkeyed(|counters| {
@@ -71,15 +64,15 @@ pub(super) fn touch<'t>(
         (count, state.config.publish_invalidations && !state.cluster)
     });
     if publishes && !ctx.flags().loading() {
-        publish(ctx, kind, tags);
+        publish(ctx, touch, tags);
     }
     count
 }
 
-fn publish<'t>(ctx: Ctx<'_>, kind: Kind, tags: impl Iterator<Item = &'t [u8]>) {
-    let event = match kind {
-        Kind::Invalidate => "invalidate",
-        Kind::MarkStale => "markstale",
+fn publish<'t>(ctx: Ctx<'_>, touch: Touch, tags: impl Iterator<Item = &'t [u8]>) {
+    let event = match touch {
+        Touch::Invalidate => "invalidate",
+        Touch::MarkStale => "markstale",
     };
     let channel = format!("__cache@{}__:{event}", ctx.db());
     tags.for_each(|tag| ctx.publish(channel.as_bytes(), tag));

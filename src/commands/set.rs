@@ -9,7 +9,7 @@ use crate::raw::user::Access;
 use crate::{acl, leases, replicate, state, waiters};
 use larder_core::clock::Epoch;
 use larder_core::command::apply::ApplySet;
-use larder_core::command::set::{Condition, Set};
+use larder_core::command::set::{Condition, Set, Ttl};
 use larder_core::config::Config;
 use larder_core::entry::{Draft, Handle};
 use larder_core::error::Error;
@@ -29,7 +29,7 @@ pub(super) fn run(call: Call<'_>) -> Outcome {
             call.ctx.reply_null();
             return Ok(());
         }
-        Permit::Refused => return refuse(call),
+        Permit::Refused { token } => return refuse(call, token),
     };
     write(call, &set, times.keeping(&set, found), fill)
 }
@@ -46,7 +46,7 @@ impl Times {
     fn of(set: &Set<'_>, config: &Config) -> Result<Self, Error> {
         let now_ms = now().unix_ms;
         let grace_ms = set.grace_ms.unwrap_or(0);
-        let end_ms = match set.expiry.resolve(now_ms, config)? {
+        let end_ms = match set.ttl.resolve(now_ms, config)? {
             Some(until) => Some(
                 until
                     .checked_add_unsigned(grace_ms)
@@ -64,7 +64,7 @@ impl Times {
     /// With KEEPTTL, a fresh entry's end and grace stay.
     fn keeping(self, set: &Set<'_>, found: Option<Found>) -> Self {
         match found {
-            Some(Found { handle, look }) if set.expiry.keeps() && look.is_fresh() => Self {
+            Some(Found { handle, look }) if set.ttl == Ttl::Keep && look.is_fresh() => Self {
                 end_ms: look.life.end_ms,
                 grace_ms: entry(handle).header.grace_ms,
                 ..self
@@ -97,17 +97,16 @@ enum Permit {
     /// NX, XX or the token forbid it.
     No,
     /// The lease is the key's, but a tag was invalidated meanwhile.
-    Refused,
+    Refused { token: u64 },
 }
 
 fn permitted(ctx: Ctx<'_>, set: &Set<'_>, found: Option<Found>) -> Permit {
     let servable = found.is_some_and(|found| found.look.is_servable());
     match set.condition {
-        Condition::None => Permit::Yes { compute_ms: None },
-        Condition::IfAbsent if servable => Permit::No,
-        Condition::IfPresent if !servable => Permit::No,
-        Condition::IfAbsent | Condition::IfPresent => Permit::Yes { compute_ms: None },
-        Condition::Token(token) => fill(ctx, set, found, token),
+        Some(Condition::IfAbsent) if servable => Permit::No,
+        Some(Condition::IfPresent) if !servable => Permit::No,
+        Some(Condition::Token(token)) => fill(ctx, set, found, token),
+        _ => Permit::Yes { compute_ms: None },
     }
 }
 
@@ -121,7 +120,7 @@ fn fill(ctx: Ctx<'_>, set: &Set<'_>, found: Option<Found>, token: u64) -> Permit
         let Some(found) = held.filter(|_| !touched) else {
             state.count(None, set.key, |counters| counters.fills_refused += 1);
             return if held.is_some() {
-                Permit::Refused
+                Permit::Refused { token }
             } else {
                 Permit::No
             };
@@ -144,11 +143,7 @@ fn fill(ctx: Ctx<'_>, set: &Set<'_>, found: Option<Found>, token: u64) -> Permit
 }
 
 /// Stores nothing, and ends the lease.
-fn refuse(call: Call<'_>) -> Outcome {
-    let token = match Set::parse(&call.argv, &call.config())?.condition {
-        Condition::Token(token) => token,
-        _ => 0,
-    };
+fn refuse(call: Call<'_>, token: u64) -> Outcome {
     leases::unlock(call.ctx, call.key(), token, None)?;
     waiters::settle_here(call.ctx, call.key());
     call.ctx.reply_null();

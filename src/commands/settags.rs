@@ -8,7 +8,7 @@ use crate::raw::string::Str;
 use crate::raw::user::Access;
 use crate::{acl, replicate, state};
 use larder_core::command::settags::SetTags;
-use larder_core::entry::{Arena, Draft, Handle, Rare};
+use larder_core::entry::{Draft, Handle, Rare};
 use larder_core::error::Error;
 
 pub(super) fn run(call: Call<'_>) -> Outcome {

@@ -10,7 +10,7 @@ use larder_core::stats::{Counters, Field, Value, fields};
 
 pub(super) fn run(call: Call<'_>) -> Outcome {
     let ctx = call.ctx;
-    match Stats::parse(&call.argv, &call.config())? {
+    match Stats::parse(&call.argv)? {
         Stats::All => reply(
             ctx,
             &state::with(|state| fields(state.stats.total(), Some(&state.gauges()))),

@@ -7,8 +7,8 @@ use larder_core::command::taglist::TagList;
 use larder_core::glob;
 
 pub(super) fn run(call: Call<'_>) -> Outcome {
-    let (ctx, config) = (call.ctx, call.config());
-    let list = TagList::parse(&call.argv, &config)?;
+    let ctx = call.ctx;
+    let list = TagList::parse(&call.argv)?;
     let wanted = |tag: &[u8]| {
         list.pattern
             .is_none_or(|pattern| glob::matches(pattern, tag))

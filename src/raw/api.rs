@@ -29,7 +29,7 @@ macro_rules! required {
 
 required! {
     RedisModule_ACLCheckKeyPermissions RedisModule_Alloc RedisModule_AvoidReplicaTraffic RedisModule_BlockClient RedisModule_Calloc
-    RedisModule_CallReplyType RedisModule_CloseKey RedisModule_CreateCommand RedisModule_CreateDataType RedisModule_CreateString
+    RedisModule_CallReplyStringPtr RedisModule_CallReplyType RedisModule_CloseKey RedisModule_CreateCommand RedisModule_CreateDataType RedisModule_CreateString
     RedisModule_CreateTimer RedisModule_DigestAddLongLong RedisModule_DigestAddStringBuffer
     RedisModule_DigestEndSequence RedisModule_EmitAOF RedisModule_Free RedisModule_FreeCallReply
     RedisModule_FreeModuleUser RedisModule_FreeString RedisModule_GetAbsExpire

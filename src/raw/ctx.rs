@@ -117,25 +117,10 @@ impl<'a> Ctx<'a> {
         Key::open(self, key, mode)
     }
 
-    /// Whether commands on this key are this server's to answer. Always, unless in cluster mode.
+    /// Whether commands on this key are this server's to answer: not if its slot is another's, or is
+    /// being handed over and the key is not here. Always, unless in cluster mode.
     pub(crate) fn serves(self, key: Str<'_>) -> bool {
-        if !self.flags().cluster() {
-            return true;
-        }
-        let Some(function) = (unsafe { raw::RedisModule_Call }) else {
-            return false;
-        };
-        // SAFETY: EXISTS with one string, as the format says. For a slot of another node, or one
-        // that is being handed over without the key, the server returns null.
-        unsafe {
-            let reply = function(self.ptr, c"EXISTS".as_ptr(), c"s".as_ptr(), key.as_ptr());
-            let served = !reply.is_null()
-                && call!(RedisModule_CallReplyType(reply)) != raw::REDISMODULE_REPLY_ERROR as c_int;
-            if !reply.is_null() {
-                call!(RedisModule_FreeCallReply(reply));
-            }
-            served
-        }
+        !self.flags().cluster() || self.ask(c"EXISTS", c"sE", key).is_none()
     }
 
     pub(crate) fn notify(self, class: u32, event: &CStr, key: Str<'_>) {
@@ -191,31 +176,48 @@ impl<'a> Ctx<'a> {
 
     /// Whether a command that needs memory would be refused. The flag alone does not tell: memory
     /// may be over the limit while entries are being evicted. So the server itself is asked, with
-    /// a command that would change nothing.
-    pub(crate) fn denies_memory(self) -> bool {
-        if !self.flags().out_of_memory() {
-            return false;
-        }
-        let Some(function) = (unsafe { raw::RedisModule_Call }) else {
-            return true;
-        };
-        // SAFETY: SETRANGE with three strings, none of which outlives the call; "M" has it refused
-        // when memory is short.
+    /// a command that changes nothing.
+    pub(crate) fn denies_memory(self, key: Str<'_>) -> bool {
+        // "M": as if memory mattered; "E": refusals are replies.
+        self.flags().out_of_memory()
+            && self
+                .ask(c"SETRANGE", c"sccME", key)
+                .is_some_and(|text| text.starts_with(b"OOM"))
+    }
+
+    /// Calls a command of the server for a key, and returns the error it replied with, if it did.
+    fn ask(self, command: &CStr, format: &CStr, key: Str<'_>) -> Option<Vec<u8>> {
+        // SAFETY: the function is there on every server that has the rest. The formats in use name
+        // the key and up to two C strings, which are given; what is given too much is not read.
         unsafe {
-            let reply = function(
+            let call = { raw::RedisModule_Call }?;
+            let reply = call(
                 self.ptr,
-                c"SETRANGE".as_ptr(),
-                c"cccM".as_ptr(),
-                c"".as_ptr(),
+                command.as_ptr(),
+                format.as_ptr(),
+                key.as_ptr(),
                 c"0".as_ptr(),
                 c"".as_ptr(),
             );
-            let denied = reply.is_null()
-                || call!(RedisModule_CallReplyType(reply)) == raw::REDISMODULE_REPLY_ERROR as c_int;
-            if !reply.is_null() {
-                call!(RedisModule_FreeCallReply(reply));
+            if reply.is_null() {
+                return Some(Vec::new());
             }
-            denied
+            let mut len = 0;
+            let failed =
+                call!(RedisModule_CallReplyType(reply)) == raw::REDISMODULE_REPLY_ERROR as c_int;
+            let text = if failed {
+                call!(RedisModule_CallReplyStringPtr(reply, &raw mut len))
+            } else {
+                std::ptr::null()
+            };
+            let copy = if text.is_null() {
+                &[][..]
+            } else {
+                std::slice::from_raw_parts(text.cast::<u8>(), len)
+            }
+            .to_vec();
+            call!(RedisModule_FreeCallReply(reply));
+            failed.then_some(copy)
         }
     }
 

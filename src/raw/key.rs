@@ -58,7 +58,7 @@ pub(crate) struct Key<'a> {
 impl<'a> Key<'a> {
     pub(super) fn open(ctx: Ctx<'a>, name: Str<'a>, mode: Mode) -> Self {
         // SAFETY: context and name are valid. The result is null for a missing key opened to look,
-        // which all functions used below accept.
+        // which the functions below accept or never get.
         let ptr = unsafe {
             call!(RedisModule_OpenKey(
                 ctx.as_ptr(),
@@ -93,7 +93,10 @@ impl<'a> Key<'a> {
 
     /// The key's Redis expiry, unix ms.
     pub(crate) fn end_ms(&self) -> Option<i64> {
-        // SAFETY: the key is open.
+        if self.ptr.is_null() {
+            return None;
+        }
+        // SAFETY: the key is open and there.
         let end = unsafe { call!(RedisModule_GetAbsExpire(self.ptr)) };
         (end != i64::from(raw::REDISMODULE_NO_EXPIRE)).then_some(end)
     }

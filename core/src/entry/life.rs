@@ -44,13 +44,16 @@ impl Life {
     /// When it stops being fresh by its TTL; `None`: never.
     #[must_use]
     pub fn fresh_until_ms(&self) -> Option<i64> {
-        self.end_ms.map(|end| end.saturating_sub_unsigned(self.grace_ms))
+        self.end_ms
+            .map(|end| end.saturating_sub_unsigned(self.grace_ms))
     }
 
     /// When it may no longer be served, the mark considered; `None`: never.
     #[must_use]
     pub fn servable_until_ms(&self) -> Option<i64> {
-        let marked_end = self.mark_ms.map(|mark| mark.saturating_add_unsigned(self.grace_ms));
+        let marked_end = self
+            .mark_ms
+            .map(|mark| mark.saturating_add_unsigned(self.grace_ms));
         match (self.end_ms, marked_end) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (end, None) | (None, end) => end,
@@ -64,7 +67,9 @@ impl Life {
         match (self.fresh_until_ms(), self.servable_until_ms()) {
             (_, Some(end)) if left(end) == 0 => Freshness::Gone,
             (None, _) if self.mark_ms.is_none() => Freshness::Fresh(None),
-            (Some(until), _) if self.mark_ms.is_none() && left(until) > 0 => Freshness::Fresh(Some(left(until))),
+            (Some(until), _) if self.mark_ms.is_none() && left(until) > 0 => {
+                Freshness::Fresh(Some(left(until)))
+            }
             (_, end) => Freshness::Stale(end.map_or(0, left)),
         }
     }
@@ -83,13 +88,16 @@ impl Rare {
     /// through SWAPDB.
     #[must_use]
     pub fn live_lease(&self, mono_ms: u64, era: u32) -> Option<&Lease> {
-        self.lease.as_ref().filter(|lease| lease.deadline_ms > mono_ms && lease.era == era)
+        self.lease
+            .as_ref()
+            .filter(|lease| lease.deadline_ms > mono_ms && lease.era == era)
     }
 
     /// Whether nobody is to compute the value for now.
     #[must_use]
     pub fn in_backoff(&self, mono_ms: u64, era: u32) -> bool {
-        self.backoff.is_some_and(|backoff| backoff.until_ms > mono_ms && backoff.era == era)
+        self.backoff
+            .is_some_and(|backoff| backoff.until_ms > mono_ms && backoff.era == era)
     }
 }
 
@@ -98,7 +106,11 @@ mod tests {
     use super::*;
 
     fn life(end: Option<i64>, grace: u64, mark: Option<i64>) -> Life {
-        Life { end_ms: end, grace_ms: grace, mark_ms: mark }
+        Life {
+            end_ms: end,
+            grace_ms: grace,
+            mark_ms: mark,
+        }
     }
 
     #[test]
@@ -138,7 +150,10 @@ mod tests {
 
     #[test]
     fn a_hold_ends_when_the_key_expiry_was_set_by_somebody_else() {
-        let hold = Some(Hold { value_end_ms: 100, key_end_ms: 5_000 });
+        let hold = Some(Hold {
+            value_end_ms: 100,
+            key_end_ms: 5_000,
+        });
         assert_eq!(value_end(hold, Some(5_000)), Some(100));
         assert_eq!(value_end(hold, Some(7_000)), Some(7_000));
         assert_eq!(value_end(hold, None), None);

@@ -66,7 +66,10 @@ pub struct Header {
     flags: u8,
 }
 
-const _: () = assert!(size_of::<Header>() <= 48, "every entry pays for each byte here");
+const _: () = assert!(
+    size_of::<Header>() <= 48,
+    "every entry pays for each byte here"
+);
 
 /// No value yet: somebody holds a lease on it.
 const PENDING: u8 = 1;
@@ -176,7 +179,11 @@ impl Header {
     /// Length of the bytes behind this header, in a block that was made from [`Parts`].
     #[must_use]
     pub fn tail_len(&self) -> usize {
-        let tag_part = if self.tags == 0 { 0 } else { LINKS + usize::from(self.tags) * LINK };
+        let tag_part = if self.tags == 0 {
+            0
+        } else {
+            LINKS + usize::from(self.tags) * LINK
+        };
         tag_part + self.key_len as usize + self.value_len as usize
     }
 }
@@ -236,13 +243,21 @@ impl<'a> Entry<'a> {
     /// When its tags count from.
     #[must_use]
     pub fn epoch(self) -> Epoch {
-        if self.header.is_tagged() { Epoch(get_u64(self.tail, EPOCH)) } else { Epoch(0) }
+        if self.header.is_tagged() {
+            Epoch(get_u64(self.tail, EPOCH))
+        } else {
+            Epoch(0)
+        }
     }
 
     /// The same in unix ms of the server that tagged it.
     #[must_use]
     pub fn tagged_ms(self) -> i64 {
-        if self.header.is_tagged() { get_u64(self.tail, TAGGED_MS).cast_signed() } else { self.header.stored_ms }
+        if self.header.is_tagged() {
+            get_u64(self.tail, TAGGED_MS).cast_signed()
+        } else {
+            self.header.stored_ms
+        }
     }
 
     /// The state of the index at which the entry was last seen alive.
@@ -260,7 +275,10 @@ impl<'a> Entry<'a> {
 
     pub(crate) fn link(self, n: usize) -> Link {
         let at = LINKS + n * LINK;
-        Link { to: get_u32(self.tail, at), at: get_u32(self.tail, at + 4) }
+        Link {
+            to: get_u32(self.tail, at),
+            at: get_u32(self.tail, at + 4),
+        }
     }
 
     pub(crate) fn links(self) -> impl Iterator<Item = Link> + 'a {
@@ -278,7 +296,10 @@ impl<'a> EntryMut<'a> {
     /// To look at.
     #[must_use]
     pub fn as_ref(&self) -> Entry<'_> {
-        Entry { header: self.header, tail: self.tail }
+        Entry {
+            header: self.header,
+            tail: self.tail,
+        }
     }
 
     pub(crate) fn set_epoch(&mut self, epoch: Epoch) {

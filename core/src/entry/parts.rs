@@ -61,7 +61,10 @@ impl<'a> Draft<'a> {
             stored_ms: header.stored_ms,
             grace_ms: header.grace_ms,
             compute_ms: header.compute_ms(),
-            rare: Rare { mark_ms, ..Rare::default() },
+            rare: Rare {
+                mark_ms,
+                ..Rare::default()
+            },
             condemned: header.is_condemned() || header.is_pending(),
             realm: Realm::default(),
             tagged_ms: entry.tagged_ms(),
@@ -89,11 +92,17 @@ impl<'a> Draft<'a> {
             realm: self.realm,
             stats: self.stats,
             tags: u16::try_from(links).map_err(|_| Error::TooLarge)?,
-            flags: if self.value.is_none() { PENDING } else { 0 } | if self.condemned { CONDEMNED } else { 0 },
+            flags: if self.value.is_none() { PENDING } else { 0 }
+                | if self.condemned { CONDEMNED } else { 0 },
             ..Header::default()
         };
         let fixed = tag_part(self.tagged_ms, &self.tags, links);
-        Ok(Parts { header, fixed, key, value })
+        Ok(Parts {
+            header,
+            fixed,
+            key,
+            value,
+        })
     }
 }
 

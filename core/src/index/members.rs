@@ -19,7 +19,10 @@ impl Members {
     pub(crate) fn get(&self, position: usize) -> Option<u32> {
         match self.full.get(position / CHUNK) {
             Some(chunk) => chunk.get(position % CHUNK).copied(),
-            None => self.tail.get(position.checked_sub(self.full.len() * CHUNK)?).copied(),
+            None => self
+                .tail
+                .get(position.checked_sub(self.full.len() * CHUNK)?)
+                .copied(),
         }
     }
 

@@ -1,9 +1,9 @@
 //! Entries come and go: attach, detach, and whether one lives.
 
+use super::members::Members;
 use super::{Index, List, ListRef, NIL, Occupant, Slot, TagRef};
 use crate::clock::Epoch;
 use crate::entry::{Arena, Entry, EntryMut, Handle, Link};
-use super::members::Members;
 
 /// What an entry's tags say about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,8 @@ impl Index {
             entry.set_slot(slot);
             entry.set_epoch(epoch);
             entry.set_checked(self.changes);
-            let known = entry.header.realm == self.realm && entry.as_ref().links().all(|link| self.is_current(link));
+            let known = entry.header.realm == self.realm
+                && entry.as_ref().links().all(|link| self.is_current(link));
             if !known {
                 entry.header.condemn();
             }
@@ -113,7 +114,11 @@ impl Index {
     pub fn tag_names<'a>(&'a self, entry: Entry<'a>) -> impl Iterator<Item = &'a [u8]> + 'a {
         let attached = self.is_attached(entry);
         entry.links().filter_map(move |link| {
-            let id = if attached { self.list(link.to)?.tag } else { link.to };
+            let id = if attached {
+                self.list(link.to)?.tag
+            } else {
+                link.to
+            };
             let tag = self.tag(id)?;
             (attached || tag.serial == link.at).then_some(&*tag.name)
         })
@@ -125,10 +130,16 @@ impl Index {
         let attached = self.is_attached(entry);
         let to_ref = |link: Link| {
             if !attached {
-                return Some(TagRef { id: link.to, serial: link.at });
+                return Some(TagRef {
+                    id: link.to,
+                    serial: link.at,
+                });
             }
             let id = self.list(link.to)?.tag;
-            Some(TagRef { id, serial: self.tag(id)?.serial })
+            Some(TagRef {
+                id,
+                serial: self.tag(id)?.serial,
+            })
         };
         entry.links().filter_map(to_ref).collect()
     }
@@ -137,7 +148,9 @@ impl Index {
         let epoch = entry.epoch();
         let mut verdict = Verdict::Alive;
         for link in entry.links() {
-            let Some(list) = self.list(link.to) else { return Verdict::Dead };
+            let Some(list) = self.list(link.to) else {
+                return Verdict::Dead;
+            };
             if list.dead {
                 return Verdict::Dead;
             }
@@ -165,7 +178,13 @@ impl Index {
                 (true, _) => NIL,
             };
             let position = self.push_member(list, slot);
-            entry.set_link(n, Link { to: list, at: position });
+            entry.set_link(
+                n,
+                Link {
+                    to: list,
+                    at: position,
+                },
+            );
         }
     }
 
@@ -186,19 +205,31 @@ impl Index {
         if self.condemned == NIL {
             self.condemned = self.new_list(NIL, true);
             let serial = self.serial;
-            self.to_reclaim.push_back(ListRef { id: self.condemned, serial });
+            self.to_reclaim.push_back(ListRef {
+                id: self.condemned,
+                serial,
+            });
         }
         self.condemned
     }
 
     fn new_list(&mut self, tag: u32, dead: bool) -> u32 {
         let serial = self.next_serial();
-        let list = List { tag, serial, dead, members: Members::default(), marks: Vec::new(), walk: None };
+        let list = List {
+            tag,
+            serial,
+            dead,
+            members: Members::default(),
+            marks: Vec::new(),
+            walk: None,
+        };
         self.lists.insert(Slot::Occupied(list))
     }
 
     fn push_member(&mut self, list: u32, slot: u32) -> u32 {
-        let Some(list) = self.list_mut(list) else { return NIL };
+        let Some(list) = self.list_mut(list) else {
+            return NIL;
+        };
         let before = list.members.heap_bytes();
         let position = list.members.push(slot);
         let (grown, dead) = (list.members.heap_bytes() - before, list.dead);
@@ -209,7 +240,9 @@ impl Index {
 
     /// Takes the member at `link` out of its list, and returns what the link is to be from now on.
     fn delist(&mut self, arena: &mut impl Arena, link: Link) -> Link {
-        let Some(list) = self.list_mut(link.to) else { return Link { to: NIL, at: NIL } };
+        let Some(list) = self.list_mut(link.to) else {
+            return Link { to: NIL, at: NIL };
+        };
         let before = list.members.heap_bytes();
         let moved = list.members.swap_remove(link.at as usize);
         let old_position = list.members.len() as u32;
@@ -218,7 +251,10 @@ impl Index {
         self.dead -= usize::from(dead);
         if let Some(handle) = moved.and_then(|slot| self.handle_in(slot)) {
             let mut other = arena.entry_mut(handle);
-            let from = Link { to: link.to, at: old_position };
+            let from = Link {
+                to: link.to,
+                at: old_position,
+            };
             let n = other.as_ref().links().position(|its| its == from);
             if let Some(n) = n {
                 other.set_link(n, link);
@@ -227,13 +263,19 @@ impl Index {
         if old_position == 0 {
             self.drop_list(link.to);
         }
-        Link { to: tag, at: self.tag(tag).map_or(NIL, |tag| tag.serial) }
+        Link {
+            to: tag,
+            at: self.tag(tag).map_or(NIL, |tag| tag.serial),
+        }
     }
 
     /// Removes a list that has become empty.
     fn drop_list(&mut self, id: u32) {
-        let Some(Slot::Occupied(list)) = self.lists.remove(id) else { return };
-        self.inner_bytes -= list.members.heap_bytes() + list.marks.capacity() * size_of::<super::Stamp>();
+        let Some(Slot::Occupied(list)) = self.lists.remove(id) else {
+            return;
+        };
+        self.inner_bytes -=
+            list.members.heap_bytes() + list.marks.capacity() * size_of::<super::Stamp>();
         if id == self.condemned {
             self.condemned = NIL;
         }

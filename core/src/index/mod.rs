@@ -30,7 +30,7 @@ mod validate;
 
 pub use membership::Verdict;
 pub use reclaim::Marked;
-pub use scan::{MAX_LOOKS, Members as MemberPage, TagPage};
+pub use scan::{Members as MemberPage, TagPage};
 pub use tags::{Retention, TagInfo, TagRef};
 
 use crate::clock::Epoch;
@@ -242,7 +242,9 @@ impl Index {
     }
 
     fn handle_in(&self, slot: u32) -> Option<Handle> {
-        self.slots.get(slot).and_then(|occupant| Handle::from_address(occupant.0))
+        self.slots
+            .get(slot)
+            .and_then(|occupant| Handle::from_address(occupant.0))
     }
 
     fn list(&self, id: u32) -> Option<&List> {
@@ -274,10 +276,12 @@ impl Index {
     }
 
     fn find(&self, name: &[u8]) -> Option<u32> {
-        self.names.find(name, |id| self.tag(id).map_or(&[][..], |tag| &tag.name))
+        self.names
+            .find(name, |id| self.tag(id).map_or(&[][..], |tag| &tag.name))
     }
 
     fn resolve(&self, list: ListRef) -> Option<&List> {
-        self.list(list.id).filter(|found| found.serial == list.serial)
+        self.list(list.id)
+            .filter(|found| found.serial == list.serial)
     }
 }

@@ -20,7 +20,10 @@ impl Names {
     /// The number of `name`; `name_of` gives the name of a number in the table.
     pub(crate) fn find<'a>(&self, name: &[u8], name_of: impl Fn(u32) -> &'a [u8]) -> Option<u32> {
         let hash = self.hasher.hash_one(name);
-        self.shards.get(shard(hash))?.find(hash, |id| name_of(*id) == name).copied()
+        self.shards
+            .get(shard(hash))?
+            .find(hash, |id| name_of(*id) == name)
+            .copied()
     }
 
     /// Adds a name that is not in the table yet.
@@ -36,7 +39,9 @@ impl Names {
 
     pub(crate) fn remove(&mut self, name: &[u8], id: u32) {
         let hash = self.hasher.hash_one(name);
-        let Some(shard) = self.shards.get_mut(shard(hash)) else { return };
+        let Some(shard) = self.shards.get_mut(shard(hash)) else {
+            return;
+        };
         if let Ok(found) = shard.find_entry(hash, |other| *other == id) {
             found.remove();
             self.len -= 1;

@@ -34,17 +34,25 @@ impl Index {
             self.to_mark.pop_front();
             return Some(Marked::Nothing);
         };
-        let Some(handle) = self.handle_in(slot) else { return Some(Marked::Nothing) };
+        let Some(handle) = self.handle_in(slot) else {
+            return Some(Marked::Nothing);
+        };
         let mut entry = arena.entry_mut(handle);
         let known = entry.header.rare.as_ref().and_then(|rare| rare.mark_ms);
         self.write_down(&mut entry);
         let now_known = entry.header.rare.as_ref().and_then(|rare| rare.mark_ms);
-        Some(if now_known == known { Marked::Nothing } else { Marked::Entry(handle) })
+        Some(if now_known == known {
+            Marked::Nothing
+        } else {
+            Marked::Entry(handle)
+        })
     }
 
     /// The next member of a list's walk, or `None` at its end.
     fn step(&mut self, id: u32, serial: u32) -> Option<u32> {
-        let Some(Slot::Occupied(list)) = self.lists.get_mut(id) else { return None };
+        let Some(Slot::Occupied(list)) = self.lists.get_mut(id) else {
+            return None;
+        };
         if list.serial != serial || list.dead {
             return None;
         }
@@ -60,7 +68,10 @@ impl Index {
             self.inner_bytes -= list.forget_marks(upto);
             // Marks that came during the walk concern members it did not see.
             let last = list.marks.last().map(|mark| mark.epoch);
-            list.walk = last.map(|upto| Walk { position: list.members.len(), upto });
+            list.walk = last.map(|upto| Walk {
+                position: list.members.len(),
+                upto,
+            });
         }
     }
 }

@@ -4,8 +4,9 @@
 use super::Index;
 use crate::entry::Handle;
 
-/// How many places one page looks at for each element asked for.
-pub const MAX_LOOKS: usize = 10;
+/// How many places a page of tags looks at for each tag asked for, and at least in any case.
+const LOOKS_PER_TAG: usize = 10;
+const LEAST_LOOKS: usize = 512;
 
 /// Some of the entries that carry a tag.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -33,20 +34,37 @@ impl Index {
     #[must_use]
     pub fn scan_members(&self, name: &[u8], cursor: u64, count: usize) -> Members {
         let list = self.find(name).and_then(|id| self.list(self.tag(id)?.list));
-        let Some(list) = list else { return Members::default() };
+        let Some(list) = list else {
+            return Members::default();
+        };
         let len = list.members.len();
-        let from = if cursor == 0 { len } else { usize::try_from(cursor).map_or(len, |cursor| cursor.min(len)) };
+        let from = if cursor == 0 {
+            len
+        } else {
+            usize::try_from(cursor).map_or(len, |cursor| cursor.min(len))
+        };
         let to = from.saturating_sub(count);
-        let slots = (to..from).rev().filter_map(|position| list.members.get(position));
-        Members { cursor: to as u64, handles: slots.filter_map(|slot| self.handle_in(slot)).collect() }
+        let slots = (to..from)
+            .rev()
+            .filter_map(|position| list.members.get(position));
+        Members {
+            cursor: to as u64,
+            handles: slots.filter_map(|slot| self.handle_in(slot)).collect(),
+        }
     }
 
     /// Up to `count` carried tags for which `wanted` is true. Cursor 0 begins.
     ///
     /// Goes by the tags' numbers, which stay as long as they are carried.
-    pub fn scan_tags(&self, cursor: u64, count: usize, mut wanted: impl FnMut(&[u8]) -> bool) -> TagPage<'_> {
+    pub fn scan_tags(
+        &self,
+        cursor: u64,
+        count: usize,
+        mut wanted: impl FnMut(&[u8]) -> bool,
+    ) -> TagPage<'_> {
         let bound = u64::from(self.tags.bound());
-        let end = cursor.saturating_add((count * MAX_LOOKS) as u64).min(bound);
+        let looks = count.saturating_mul(LOOKS_PER_TAG).max(LEAST_LOOKS);
+        let end = cursor.saturating_add(looks as u64).min(bound);
         let mut page = TagPage::default();
         let mut next = cursor;
         while next < end && page.tags.len() < count {

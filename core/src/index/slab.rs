@@ -54,7 +54,12 @@ pub(crate) struct Slab<C> {
 
 impl<C> Default for Slab<C> {
     fn default() -> Self {
-        Self { chunks: Vec::new(), open: Vec::new(), gone: Vec::new(), len: 0 }
+        Self {
+            chunks: Vec::new(),
+            open: Vec::new(),
+            gone: Vec::new(),
+            len: 0,
+        }
     }
 }
 
@@ -125,8 +130,15 @@ impl<C: Cell> Slab<C> {
     }
 
     fn add_chunk(&mut self) -> u32 {
-        let cells = (1..=CHUNK as u32).map(|next| C::vacant(if next == CHUNK as u32 { NIL } else { next })).collect();
-        let chunk = Chunk { cells, occupied: 0, head: 0, open_at: self.open.len() };
+        let cells = (1..=CHUNK as u32)
+            .map(|next| C::vacant(if next == CHUNK as u32 { NIL } else { next }))
+            .collect();
+        let chunk = Chunk {
+            cells,
+            occupied: 0,
+            head: 0,
+            open_at: self.open.len(),
+        };
         let number = match self.gone.pop() {
             Some(number) => {
                 self.chunks[number as usize] = Some(chunk);
@@ -149,7 +161,9 @@ impl<C: Cell> Slab<C> {
             *self = Self::default();
             return;
         }
-        let Some(chunk) = &self.chunks[number] else { return };
+        let Some(chunk) = &self.chunks[number] else {
+            return;
+        };
         if chunk.occupied > 0 || self.open.len() == 1 {
             return;
         }
@@ -179,7 +193,9 @@ mod tests {
     #[test]
     fn ids_stay_valid_while_others_come_and_go() {
         let mut slab = Slab::default();
-        let ids: Vec<u32> = (0..2_000u64).map(|n| slab.insert(Slot::Occupied(n))).collect();
+        let ids: Vec<u32> = (0..2_000u64)
+            .map(|n| slab.insert(Slot::Occupied(n)))
+            .collect();
         for id in ids.iter().step_by(2) {
             slab.remove(*id);
         }
@@ -194,12 +210,18 @@ mod tests {
     #[test]
     fn memory_follows_the_contents() {
         let mut slab: Slab<Slot<u64>> = Slab::default();
-        let ids: Vec<u32> = (0..100_000u64).map(|n| slab.insert(Slot::Occupied(n))).collect();
+        let ids: Vec<u32> = (0..100_000u64)
+            .map(|n| slab.insert(Slot::Occupied(n)))
+            .collect();
         let full = slab.heap_bytes();
         for id in &ids[1_000..] {
             slab.remove(*id);
         }
-        assert!(slab.heap_bytes() < full / 20, "{} of {full}", slab.heap_bytes());
+        assert!(
+            slab.heap_bytes() < full / 20,
+            "{} of {full}",
+            slab.heap_bytes()
+        );
         for id in &ids[..1_000] {
             assert!(slab.remove(*id).is_some());
         }
@@ -209,7 +231,9 @@ mod tests {
     #[test]
     fn vacant_cells_are_used_before_new_chunks() {
         let mut slab: Slab<Slot<u64>> = Slab::default();
-        let ids: Vec<u32> = (0..5_000u64).map(|n| slab.insert(Slot::Occupied(n))).collect();
+        let ids: Vec<u32> = (0..5_000u64)
+            .map(|n| slab.insert(Slot::Occupied(n)))
+            .collect();
         let bound = slab.bound();
         for id in ids.iter().step_by(3) {
             slab.remove(*id);

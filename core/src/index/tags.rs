@@ -17,7 +17,10 @@ pub struct TagRef {
 
 impl TagRef {
     pub(crate) fn link(self) -> Link {
-        Link { to: self.id, at: self.serial }
+        Link {
+            to: self.id,
+            at: self.serial,
+        }
     }
 }
 
@@ -45,7 +48,8 @@ pub struct Retention {
 impl Retention {
     fn keeps(self, epoch: Epoch) -> bool {
         epoch != Epoch(0)
-            && (self.oldest_lease.is_some_and(|oldest| oldest <= epoch) || self.since.is_some_and(|since| since <= epoch))
+            && (self.oldest_lease.is_some_and(|oldest| oldest <= epoch)
+                || self.since.is_some_and(|since| since <= epoch))
     }
 }
 
@@ -53,17 +57,26 @@ impl Index {
     /// The tag called `name`, made if need be. Attach an entry with it before the next [`sweep`](Self::sweep).
     pub fn intern(&mut self, name: &[u8]) -> TagRef {
         let id = self.find(name).unwrap_or_else(|| self.add_tag(name));
-        TagRef { id, serial: self.tag(id).map_or(NIL, |tag| tag.serial) }
+        TagRef {
+            id,
+            serial: self.tag(id).map_or(NIL, |tag| tag.serial),
+        }
     }
 
     /// Declares every entry that carries the tag dead. Returns how many there were.
     pub fn invalidate(&mut self, name: &[u8], now: Stamp, keep: Retention) -> usize {
-        let Some(id) = self.find_or_remember(name, now, keep) else { return 0 };
-        let Some(tag) = self.tag_mut(id) else { return 0 };
+        let Some(id) = self.find_or_remember(name, now, keep) else {
+            return 0;
+        };
+        let Some(tag) = self.tag_mut(id) else {
+            return 0;
+        };
         tag.invalidated = now;
         let list = std::mem::replace(&mut tag.list, NIL);
         self.queue_vacated(id);
-        let Some(found) = self.list_mut(list) else { return 0 };
+        let Some(found) = self.list_mut(list) else {
+            return 0;
+        };
         found.dead = true;
         found.walk = None;
         let (count, serial) = (found.members.len(), found.serial);
@@ -76,17 +89,26 @@ impl Index {
 
     /// Declares every entry that carries the tag stale. Returns how many there were.
     pub fn mark_stale(&mut self, name: &[u8], now: Stamp, keep: Retention) -> usize {
-        let Some(id) = self.find_or_remember(name, now, keep) else { return 0 };
-        let Some(tag) = self.tag_mut(id) else { return 0 };
+        let Some(id) = self.find_or_remember(name, now, keep) else {
+            return 0;
+        };
+        let Some(tag) = self.tag_mut(id) else {
+            return 0;
+        };
         tag.marked = now;
         let list = tag.list;
-        let Some(found) = self.list_mut(list) else { return 0 };
+        let Some(found) = self.list_mut(list) else {
+            return 0;
+        };
         let (before, count, serial) = (found.marks.capacity(), found.members.len(), found.serial);
         found.marks.push(now);
         let grown = (found.marks.capacity() - before) * size_of::<Stamp>();
         let start = found.walk.is_none();
         if start {
-            found.walk = Some(Walk { position: count, upto: now.epoch });
+            found.walk = Some(Walk {
+                position: count,
+                upto: now.epoch,
+            });
             self.to_mark.push_back(ListRef { id: list, serial });
         }
         self.inner_bytes += grown;
@@ -121,7 +143,11 @@ impl Index {
         let tag = self.find(name).and_then(|id| self.tag(id))?;
         let entries = self.list(tag.list).map_or(0, |list| list.members.len());
         let known = entries > 0 || tag.last_touched() > Epoch(0);
-        known.then_some(TagInfo { entries, invalidated: tag.invalidated, marked: tag.marked })
+        known.then_some(TagInfo {
+            entries,
+            invalidated: tag.invalidated,
+            marked: tag.marked,
+        })
     }
 
     /// Forgets tags that nothing carries and whose past nobody needs, looking at `budget` at most.
@@ -129,9 +155,13 @@ impl Index {
     pub fn sweep(&mut self, keep: Retention, budget: usize) -> bool {
         let mut dropped = false;
         for _ in 0..budget.min(self.vacated.len()) {
-            let Some(id) = self.vacated.pop_front() else { break };
+            let Some(id) = self.vacated.pop_front() else {
+                break;
+            };
             let crowded = self.vacated.len() >= MAX_TOMBSTONES;
-            let Some(tag) = self.tag_mut(id) else { continue };
+            let Some(tag) = self.tag_mut(id) else {
+                continue;
+            };
             tag.queued = false;
             let (carried, touched) = (tag.list != NIL, tag.last_touched());
             if carried {
@@ -165,7 +195,14 @@ impl Index {
     fn add_tag(&mut self, name: &[u8]) -> u32 {
         let serial = self.next_serial();
         let none = Stamp::default();
-        let tag = Tag { name: name.into(), serial, list: NIL, invalidated: none, marked: none, queued: false };
+        let tag = Tag {
+            name: name.into(),
+            serial,
+            list: NIL,
+            invalidated: none,
+            marked: none,
+            queued: false,
+        };
         let id = self.tags.insert(Slot::Occupied(tag));
         let tags = &self.tags;
         self.names.insert(name, id, |id| match tags.get(id) {
@@ -178,14 +215,17 @@ impl Index {
     }
 
     fn drop_tag(&mut self, id: u32) {
-        let Some(Slot::Occupied(tag)) = self.tags.remove(id) else { return };
+        let Some(Slot::Occupied(tag)) = self.tags.remove(id) else {
+            return;
+        };
         self.inner_bytes -= tag.name.len();
         self.names.remove(&tag.name, id);
     }
 
     /// A tag that nobody knows is only made if its past will be needed.
     fn find_or_remember(&mut self, name: &[u8], now: Stamp, keep: Retention) -> Option<u32> {
-        self.find(name).or_else(|| keep.keeps(now.epoch).then(|| self.add_tag(name)))
+        self.find(name)
+            .or_else(|| keep.keeps(now.epoch).then(|| self.add_tag(name)))
     }
 
     fn queue_vacated(&mut self, id: u32) {

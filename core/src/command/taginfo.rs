@@ -1,0 +1,32 @@
+//! `CACHE.TAGINFO tag`
+
+use super::{Encoded, tagged};
+use crate::args::{Args, Argv};
+use crate::config::Config;
+use crate::error::Error;
+
+/// Asks what is known about a tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagInfo<'a> {
+    /// The tag.
+    pub tag: &'a [u8],
+}
+
+impl<'a> TagInfo<'a> {
+    /// What the server reads.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn parse<A: Argv + ?Sized>(argv: &'a A, config: &Config) -> Result<Self, Error> {
+        let mut args = Args::new(argv, "cache.taginfo", 2)?;
+        Ok(Self {
+            tag: tagged::one(&mut args, config)?,
+        })
+    }
+
+    /// What a client writes.
+    #[must_use]
+    pub fn encode(&self) -> Encoded {
+        Encoded::new("CACHE.TAGINFO").arg(self.tag)
+    }
+}

@@ -1,0 +1,54 @@
+//! `CACHE.TAGSCAN tag cursor [COUNT n]`
+
+use super::{Encoded, tagged};
+use crate::args::{Args, Argv};
+use crate::config::Config;
+use crate::error::Error;
+
+/// How many elements a page of a scan has unless the caller says otherwise, as with `SCAN`.
+pub const DEFAULT_COUNT: usize = 10;
+
+/// The most elements one page may have: a page is one reply, and holds the server up that long.
+pub const MAX_COUNT: usize = 100_000;
+
+/// Lists the keys of entries that carry a tag, a page at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagScan<'a> {
+    /// The tag.
+    pub tag: &'a [u8],
+    /// Where to go on; 0 begins.
+    pub cursor: u64,
+    /// How many to look at.
+    pub count: usize,
+}
+
+impl<'a> TagScan<'a> {
+    /// What the server reads.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn parse<A: Argv + ?Sized>(argv: &'a A, config: &Config) -> Result<Self, Error> {
+        let mut args = Args::new(argv, "cache.tagscan", -3)?;
+        let mut scan = Self {
+            tag: tagged::one(&mut args, config)?,
+            cursor: args.cursor()?,
+            count: DEFAULT_COUNT,
+        };
+        while let Some(option) = args.keyword() {
+            match option.name() {
+                b"COUNT" => scan.count = args.count()?.min(MAX_COUNT),
+                _ => return Err(Error::Syntax),
+            }
+        }
+        Ok(scan)
+    }
+
+    /// What a client writes.
+    #[must_use]
+    pub fn encode(&self) -> Encoded {
+        Encoded::new("CACHE.TAGSCAN")
+            .arg(self.tag)
+            .number(self.cursor)
+            .option("COUNT", Some(self.count))
+    }
+}
