@@ -82,8 +82,9 @@ fn end_moved(ctx: Ctx<'_>, name: Str<'_>) {
     let Held::Entry(handle) = ctx.open(name, Mode::Peek).held() else {
         return;
     };
-    if let Some(until) = leases::kept_until_ms(handle) {
-        leases::outlive(&ctx.open(name, Mode::Write), until);
+    match leases::kept_until_ms(handle) {
+        Some(until) => leases::outlive(&ctx.open(name, Mode::Write), until),
+        None => leases::end_hold(handle),
     }
 }
 
@@ -132,7 +133,10 @@ pub(crate) fn client_gone(client: u64) {
     });
 }
 
-/// The server serves: what is loaded from now on is not found "at start".
+/// The server goes round: what is loaded from now on is not found "at start".
 pub(crate) fn running() {
-    state::with(|state| state.running = state.running || state.loading.is_none());
+    state::with(|state| {
+        state.running = state.running || state.loading.is_none();
+        state.expire_leases();
+    });
 }

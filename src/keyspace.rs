@@ -33,7 +33,10 @@ pub(crate) fn store<'t>(
             None
         }
     };
-    state::with(|state| state.attach(db, handle));
+    state::with(|state| {
+        state.attach(db, handle);
+        state.arm_for_work();
+    });
     if old.is_some() || end_ms.is_some() {
         key.set_end_ms(end_ms);
     }

@@ -47,11 +47,8 @@ pub(crate) fn grant(ctx: Ctx<'_>, name: Str<'_>, look: Look, terms: Terms) -> Re
     state::with(|state| {
         state.leases.note(token, deadline);
         if let Some(client) = terms.client {
-            let given = Given {
-                place: (db, name.bytes().into()),
-                token,
-            };
-            state.bound.entry(client).or_default().push(given);
+            let place = (db, name.bytes().into());
+            state.bind(client, Given { place, token });
         }
         state.count(None, name.bytes(), |counters| counters.leases_granted += 1);
     });
@@ -119,6 +116,16 @@ pub(crate) fn outlive(key: &Key<'_>, until_ms: i64) {
     });
     header.tidy();
     key.set_end_ms(Some(key_end_ms));
+}
+
+/// The key of an entry ends with its value again.
+pub(crate) fn end_hold(handle: Handle) {
+    let mut heap = Heap;
+    let header = heap.entry_mut(handle).header;
+    if header.rare.is_some() {
+        header.rare_mut().hold = None;
+        header.tidy();
+    }
 }
 
 /// When the entry's lease or backoff ends, monotonic ms.
@@ -211,10 +218,7 @@ pub(crate) fn release(ctx: Ctx<'_>, name: Str<'_>) {
     } else if let Some(hold) = hold {
         let key = ctx.open(name, Mode::Write);
         key.set_end_ms(Some(hold.value_end_ms));
-        let mut heap = Heap;
-        let header = heap.entry_mut(handle).header;
-        header.rare_mut().hold = None;
-        header.tidy();
+        end_hold(handle);
     }
 }
 

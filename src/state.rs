@@ -4,6 +4,7 @@
 //! (`unlink`, notifications), so no borrow lasts across one that changes anything.
 
 use crate::events::Source;
+use crate::leases;
 use crate::raw::block::{Block, Heap};
 use crate::raw::main_thread::MainThread;
 use crate::raw::{ctx, timer};
@@ -156,10 +157,11 @@ impl State {
 
     /// What has to be remembered of tags nothing carries.
     pub(crate) fn retention(&mut self) -> Retention {
+        self.expire_leases();
         let now_us = ctx::wall_us();
         let since = now_us.saturating_sub(CLUSTER_MEMORY_MS * 1_000);
         Retention {
-            oldest_lease: self.leases.oldest(ctx::now().mono_ms),
+            oldest_lease: self.leases.oldest(),
             since: self.cluster.then_some(larder_core::clock::Epoch(since)),
         }
     }
@@ -192,9 +194,32 @@ impl State {
 
     /// Ends the lease of an entry, and any backoff.
     pub(crate) fn end_lease(&mut self, handle: Handle) {
-        if let Some(token) = Heap.entry_mut(handle).header.strip_lease() {
-            self.leases.forget(token);
+        let deadline = leases::deadline_ms(handle);
+        let Some(token) = Heap.entry_mut(handle).header.strip_lease() else {
+            return;
+        };
+        let ran_out = deadline.is_some_and(|deadline| deadline <= ctx::now().mono_ms);
+        if self.leases.forget(token) && ran_out {
+            self.stats
+                .record_unkeyed(|counters| counters.leases_expired += 1);
         }
+    }
+
+    /// Has a lease end with a connection. A connection that lives long may have had many: those that
+    /// have ended are forgotten whenever their number has doubled.
+    pub(crate) fn bind(&mut self, client: u64, given: Given) {
+        let bound = self.bound.entry(client).or_default();
+        if bound.len() >= FEW_LEASES && bound.len().is_power_of_two() {
+            bound.retain(|given| self.leases.is_out(given.token));
+        }
+        bound.push(given);
+    }
+
+    /// Notices leases that have run out.
+    pub(crate) fn expire_leases(&mut self) {
+        let expired = self.leases.expire(ctx::now().mono_ms);
+        self.stats
+            .record_unkeyed(|counters| counters.leases_expired += expired);
     }
 
     /// The database whose index lists an entry; 0 if none does.
@@ -301,12 +326,18 @@ impl State {
         }
     }
 
-    /// Makes sure a timer fires soon if something is left to do.
+    /// Makes sure a timer fires in time if something is left to do.
     pub(crate) fn arm_for_work(&mut self) {
         if !self.unsettled.is_empty() || !self.unheard.is_empty() {
             self.arm(0);
-        } else if self.indexes.iter().any(Index::has_work) {
+        } else if self
+            .indexes
+            .iter()
+            .any(|index| index.has_dead() || index.has_marks())
+        {
             self.arm(1);
+        } else if self.indexes.iter().any(Index::has_vacated) {
+            self.arm(SWEEP_EVERY_MS);
         }
     }
 
@@ -315,6 +346,12 @@ impl State {
         self.alarm_ms = None;
     }
 }
+
+/// So many leases of a connection are kept without asking whether they have ended.
+const FEW_LEASES: usize = 16;
+
+/// How often tags that nothing carries are looked at, ms.
+pub(crate) const SWEEP_EVERY_MS: u64 = 100;
 
 /// Above this many bytes an index is dropped by another thread.
 const LARGE: usize = 1 << 20;

@@ -3,13 +3,12 @@
 use crate::raw::ctx::{Ctx, now};
 use crate::raw::string::OwnStr;
 use crate::reclaim::{self, Budget};
+use crate::state::SWEEP_EVERY_MS;
 use crate::{leases, state, waiters};
 use larder_core::waiting::Place;
 
 /// Tags looked at per database and tick, to be forgotten.
 const SWEEP: usize = 1_000;
-/// How often remembered tags are looked at while some lease still needs them, ms.
-const SWEEP_AGAIN_MS: u64 = 100;
 
 /// The timer has fired.
 pub(crate) fn tick(ctx: Ctx<'_>) {
@@ -66,7 +65,9 @@ fn work(ctx: Ctx<'_>, may_write: bool) {
         }
         state::with(|state| {
             let keep = state.retention();
-            state.index(db).sweep(keep, SWEEP);
+            if state.index(db).sweep(keep, SWEEP) == SWEEP {
+                state.arm(1);
+            }
         });
     }
 }
@@ -74,18 +75,16 @@ fn work(ctx: Ctx<'_>, may_write: bool) {
 fn rearm(ctx: Ctx<'_>) {
     let primary = ctx.flags().primary();
     state::with(|state| {
-        if !state.unsettled.is_empty() || !state.unheard.is_empty() {
-            state.arm(if primary { 0 } else { SWEEP_AGAIN_MS });
-        }
+        let unsettled = !state.unsettled.is_empty() || !state.unheard.is_empty();
         let busy = state
             .indexes()
             .any(|(_, index)| index.has_marks() || (primary && index.has_dead()));
-        if busy {
+        if busy || (unsettled && primary) {
             state.arm(1);
         } else if state.indexes().any(|(_, index)| index.has_vacated()) {
-            state.arm(SWEEP_AGAIN_MS);
+            state.arm(SWEEP_EVERY_MS);
         }
-        if let Some(due) = state.waiting.next_due_ms() {
+        if let Some(due) = state.waiting.next_due_ms().filter(|_| primary) {
             state.arm(due.saturating_sub(now().mono_ms).max(1));
         }
     });

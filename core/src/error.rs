@@ -72,7 +72,7 @@ impl fmt::Display for Error {
             Self::OutOfMemory => f.write_str("OOM command not allowed when used memory > 'maxmemory'."),
             Self::NoTagPermission => f.write_str("NOPERM No permissions to access a tag"),
             Self::NoKeyPermission => f.write_str("NOPERM No permissions to access a key"),
-            Self::Internal => f.write_str("ERR internal error in the cache module: everything cached was declared dead, please report it"),
+            Self::Internal => f.write_str("ERR internal error in the cache module: all tagged entries were declared dead, please report it"),
         }
     }
 }

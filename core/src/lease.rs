@@ -43,21 +43,34 @@ impl Leases {
         self.out.insert(token, deadline_ms);
     }
 
-    /// Notes that a lease has ended.
-    pub fn forget(&mut self, token: u64) {
-        self.out.remove(&token);
+    /// Notes that a lease has ended. Whether it was still thought to be out.
+    pub fn forget(&mut self, token: u64) -> bool {
+        self.out.remove(&token).is_some()
     }
 
-    /// The epoch of the oldest lease that is out. Leases that ran out unnoticed (nobody touched
-    /// their key since) are forgotten on the way.
-    pub fn oldest(&mut self, mono_ms: u64) -> Option<Epoch> {
-        while let Some(first) = self.out.first_entry() {
-            if *first.get() > mono_ms {
-                return Some(Epoch(*first.key()));
-            }
+    /// Whether the lease of this token is out, as far as known.
+    #[must_use]
+    pub fn is_out(&self, token: u64) -> bool {
+        self.out.contains_key(&token)
+    }
+
+    /// Forgets the oldest leases if they ran out unnoticed: nobody touched their key since. Returns
+    /// how many those were.
+    pub fn expire(&mut self, mono_ms: u64) -> u64 {
+        let mut expired = 0;
+        while let Some(first) = self.out.first_entry()
+            && *first.get() <= mono_ms
+        {
             first.remove();
+            expired += 1;
         }
-        None
+        expired
+    }
+
+    /// The epoch of the oldest lease that is out.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Epoch> {
+        self.out.keys().next().copied().map(Epoch)
     }
 
     /// How many are out at most.
@@ -83,12 +96,16 @@ mod tests {
         leases.note(10, 100);
         leases.note(20, 500);
         leases.note(30, 50);
-        assert_eq!(leases.oldest(0), Some(Epoch(10)));
+        assert_eq!((leases.expire(0), leases.oldest()), (0, Some(Epoch(10))));
         leases.note(10, 900);
-        assert_eq!(leases.oldest(200), Some(Epoch(10)), "renewed");
-        leases.forget(10);
-        assert_eq!(leases.oldest(200), Some(Epoch(20)));
-        assert_eq!(leases.oldest(500), None);
+        assert_eq!(
+            (leases.expire(200), leases.oldest()),
+            (0, Some(Epoch(10))),
+            "renewed"
+        );
+        assert!(leases.forget(10) && !leases.forget(10));
+        assert_eq!((leases.expire(200), leases.oldest()), (0, Some(Epoch(20))));
+        assert_eq!((leases.expire(500), leases.oldest()), (2, None));
         assert!(leases.is_empty());
     }
 }

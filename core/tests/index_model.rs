@@ -372,7 +372,9 @@ impl World {
             Op::Flush { db } => self.flush(db),
             Op::Reclaim { db, steps } => self.reclaim(db, steps),
             Op::WriteMarks { db, steps } => self.write_marks(db, steps),
-            Op::Sweep { db } => drop(self.indexes[db].sweep(Retention::default(), 100)),
+            Op::Sweep { db } => {
+                self.indexes[db].sweep(Retention::default(), 100);
+            }
             Op::Read { db, key } => self.read(db, key),
         }
     }

@@ -61,6 +61,7 @@ pub(super) fn apply<'t>(
         });
         // Somebody may wait for a value whose lease has just died with its entry.
         state.unsettled.extend(state.waiting.places(Some(db)));
+        state.arm_for_work();
         (count, state.config.publish_invalidations && !state.cluster)
     });
     if publishes && !ctx.flags().loading() {

@@ -78,7 +78,7 @@ pub(crate) fn run(call: Call<'_>, handler: Handler) {
 /// Says in the server's log that Larder has a bug.
 pub(crate) fn log_bug() {
     timer::with_detached(|ctx| {
-        ctx.log(c"warning", "Larder has run into a bug of its own. Everything cached was declared dead. Please report it.");
+        ctx.log(c"warning", "Larder has run into a bug of its own. All tagged entries were declared dead. Please report it.");
     });
 }
 

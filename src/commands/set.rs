@@ -4,7 +4,7 @@
 use super::{Call, Outcome, entry, look};
 use crate::keyspace::{self, MODULE};
 use crate::raw::ctx::{Ctx, now};
-use crate::raw::key::{Held, Key, Mode};
+use crate::raw::key::{Held, Mode};
 use crate::raw::user::Access;
 use crate::{acl, leases, replicate, state, waiters};
 use larder_core::clock::Epoch;
@@ -20,9 +20,7 @@ pub(super) fn run(call: Call<'_>) -> Outcome {
     let set = Set::parse(&call.argv, &config)?;
     acl::check_tags(call.ctx, Access::Write, set.tags.iter())?;
     let times = Times::of(&set, &config)?;
-    let key = call.ctx.open(call.key(), Mode::Read);
-    let found = find(call.ctx.db(), &key);
-    drop(key);
+    let found = find(call, &set);
     let fill = match permitted(call.ctx, &set, found) {
         Permit::Yes { compute_ms } => compute_ms,
         Permit::No => {
@@ -80,11 +78,16 @@ struct Found {
     look: Look,
 }
 
-fn find(db: i32, key: &Key<'_>) -> Option<Found> {
+/// What there is, where that makes a difference.
+fn find(call: Call<'_>, set: &Set<'_>) -> Option<Found> {
+    if set.condition.is_none() && set.ttl != Ttl::Keep {
+        return None;
+    }
+    let key = call.ctx.open(call.key(), Mode::Peek);
     match key.held() {
         Held::Entry(handle) => Some(Found {
             handle,
-            look: look(db, key, handle),
+            look: look(call.ctx.db(), &key, handle),
         }),
         // A value of another type is overwritten, as SET does.
         Held::Nothing | Held::Other => None,

@@ -166,16 +166,18 @@ mod tests {
 
     #[test]
     fn options_come_in_any_order_and_case() {
-        let words: Vec<&[u8]> = "cache.set k v tags 2 a NX Grace 3 ex 5"
-            .split(' ')
-            .map(str::as_bytes)
-            .collect();
-        assert_eq!(parse("cache.set k v TAGS 2 a b NX Grace 3 ex 5"), Ok(()));
-        let set = Set::parse(&words[..], &Config::default()).unwrap_err();
+        let words = |line: &'static str| line.split(' ').map(str::as_bytes).collect::<Vec<_>>();
+        let words = [
+            words("cache.set k v TAGS 2 ex NX Grace 3 ex 5 nx"),
+            words("cache.set k v NX PX 5000 PGRACE 3000 tags 2 ex NX"),
+        ];
+        let [one, other] = words
+            .each_ref()
+            .map(|words| Set::parse(&words[..], &Config::default()).unwrap());
+        assert_eq!(one, other);
         assert_eq!(
-            set,
-            Error::Syntax,
-            "NX was taken as the second tag, and 3 is no option"
+            (one.ttl, one.grace_ms, one.tags.len()),
+            (Ttl::In(5_000), Some(3_000), 2)
         );
     }
 

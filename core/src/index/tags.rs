@@ -151,36 +151,39 @@ impl Index {
     }
 
     /// Forgets tags that nothing carries and whose past nobody needs, looking at `budget` at most.
-    /// Returns whether any could be forgotten now.
-    pub fn sweep(&mut self, keep: Retention, budget: usize) -> bool {
-        let mut dropped = false;
-        for _ in 0..budget.min(self.vacated.len()) {
-            let Some(id) = self.vacated.pop_front() else {
-                break;
-            };
-            let crowded = self.vacated.len() >= MAX_TOMBSTONES;
-            let Some(tag) = self.tag_mut(id) else {
-                continue;
-            };
-            tag.queued = false;
-            let (carried, touched) = (tag.list != NIL, tag.last_touched());
-            if carried {
-                continue;
-            }
-            if keep.keeps(touched) {
-                if !crowded {
-                    self.queue_vacated(id);
-                    continue;
-                }
-                self.raise_floor(touched);
-            }
-            self.drop_tag(id);
-            dropped = true;
-        }
+    /// Returns how many were dealt with for good: if that is all of them, there may be more.
+    pub fn sweep(&mut self, keep: Retention, budget: usize) -> usize {
+        let looks = budget.min(self.vacated.len());
+        let settled = (0..looks).filter(|_| self.sweep_one(keep)).count();
         if self.vacated.is_empty() {
             self.vacated = std::collections::VecDeque::new();
         }
-        dropped
+        settled
+    }
+
+    /// Looks at one tag. Whether it need not be looked at again.
+    fn sweep_one(&mut self, keep: Retention) -> bool {
+        let Some(id) = self.vacated.pop_front() else {
+            return true;
+        };
+        let crowded = self.vacated.len() >= MAX_TOMBSTONES;
+        let Some(tag) = self.tag_mut(id) else {
+            return true;
+        };
+        tag.queued = false;
+        let (carried, touched) = (tag.list != NIL, tag.last_touched());
+        if carried {
+            return true;
+        }
+        if keep.keeps(touched) {
+            if !crowded {
+                self.queue_vacated(id);
+                return false;
+            }
+            self.raise_floor(touched);
+        }
+        self.drop_tag(id);
+        true
     }
 
     /// A live list of this tag has become empty.
