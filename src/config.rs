@@ -73,7 +73,7 @@ fn read(knob: &Knob, text: &str) -> Option<i64> {
         Kind::Policy => LoadPolicy::ALL
             .iter()
             .position(|(name, _)| *name == text)
-            .map(|at| at as i64),
+            .and_then(|at| i64::try_from(at).ok()),
     }
 }
 

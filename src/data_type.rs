@@ -64,7 +64,7 @@ fn apply_policy(state: &State, draft: &mut Draft<'_>) {
     let at_start = !state.running && matches!(state.loading, Some(Source::Snapshot | Source::Aof));
     match state.config.load_policy {
         LoadPolicy::Stale if at_start => {
-            draft.rare.mark_ms = draft.rare.mark_ms.or(Some(now().unix_ms))
+            draft.rare.mark_ms = draft.rare.mark_ms.or(Some(now().unix_ms));
         }
         LoadPolicy::Drop if at_start => draft.condemned = true,
         _ => {}

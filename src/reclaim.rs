@@ -64,7 +64,7 @@ pub(crate) fn dead(ctx: Ctx<'_>, db: i32, budget: Budget) {
     state::with(|state| {
         state
             .stats
-            .record_unkeyed(|counters| counters.entries_reclaimed += done as u64)
+            .record_unkeyed(|counters| counters.entries_reclaimed += done as u64);
     });
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn start_over() {
     with(|state| {
         let now = state.clock.last();
         for db in 0..state.indexes.len() {
-            state.renew(db as i32);
+            state.renew(number(db));
             state.indexes[db].raise_floor(now);
         }
         state.unsettled.extend(state.waiting.places(None));
@@ -96,7 +96,7 @@ impl State {
 
     /// The index of a database.
     pub(crate) fn index(&mut self, db: i32) -> &mut Index {
-        let db = db.max(0) as usize;
+        let db = position(db);
         while self.indexes.len() <= db {
             self.realms += 1;
             self.indexes.push(Index::new(Realm(self.realms)));
@@ -109,12 +109,12 @@ impl State {
         self.indexes
             .iter_mut()
             .enumerate()
-            .map(|(db, index)| (db as i32, index))
+            .map(|(db, index)| (number(db), index))
     }
 
     /// Forgets everything about one database or all. Whoever waits there is to be looked after.
     pub(crate) fn flush(&mut self, db: Option<i32>) {
-        let all = 0..self.indexes.len() as i32;
+        let all = 0..number(self.indexes.len());
         for db in all.filter(|each| db.is_none_or(|db| db == *each)) {
             self.renew(db);
         }
@@ -124,7 +124,7 @@ impl State {
     /// Two databases change places.
     pub(crate) fn swap(&mut self, a: i32, b: i32) {
         self.index(a.max(b));
-        self.indexes.swap(a.max(0) as usize, b.max(0) as usize);
+        self.indexes.swap(position(a), position(b));
         for db in [a, b] {
             self.index(db).begin_era();
             self.unsettled.extend(self.waiting.places(Some(db)));
@@ -228,7 +228,7 @@ impl State {
         self.indexes
             .iter()
             .position(|index| index.realm() == realm)
-            .unwrap_or(0) as i32
+            .map_or(0, number)
     }
 
     /// Writes what an entry's tags say of it into the entry, and returns its rare part.
@@ -345,6 +345,16 @@ impl State {
     pub(crate) fn alarm_fired(&mut self) {
         self.alarm_ms = None;
     }
+}
+
+/// Where the index of a database stands.
+fn position(db: i32) -> usize {
+    usize::try_from(db).unwrap_or(0)
+}
+
+/// The database whose index stands there.
+fn number(position: usize) -> i32 {
+    i32::try_from(position).unwrap_or(0)
 }
 
 /// So many leases of a connection are kept without asking whether they have ended.

@@ -40,7 +40,7 @@ fn describe(ctx: Ctx<'_>, db: i32, name: &[u8], handle: Handle, look: &Look) {
         (
             b"size",
             if servable {
-                entry.value().len() as i64
+                i64::try_from(entry.value().len()).unwrap_or(i64::MAX)
             } else {
                 0
             },

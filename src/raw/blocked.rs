@@ -34,7 +34,7 @@ impl Blocked {
             call!(RedisModule_SetDisconnectCallback(
                 blocked.0.as_ptr(),
                 Some(disconnected)
-            ))
+            ));
         };
         Some(blocked)
     }

@@ -76,7 +76,8 @@ unsafe fn register_policy(
 ) -> c_int {
     let texts = LoadPolicy::ALL.map(|(name, _)| c_string(name));
     let mut names = texts.each_ref().map(|text| text.as_ptr());
-    let values: Vec<c_int> = (0..names.len() as c_int).collect();
+    const COUNT: c_int = 3;
+    let values: [c_int; LoadPolicy::ALL.len()] = [0, 1, 2];
     // SAFETY: the arrays are copied by the server.
     unsafe {
         call!(RedisModule_RegisterEnumConfig(
@@ -86,7 +87,7 @@ unsafe fn register_policy(
             flags,
             names.as_mut_ptr(),
             values.as_ptr(),
-            values.len() as c_int,
+            COUNT,
             Some(get_flag),
             Some(set_flag),
             None,

@@ -259,13 +259,13 @@ impl<'a> Ctx<'a> {
     /// Announces an array; its elements are replied next.
     pub(crate) fn reply_array(self, len: usize) {
         // SAFETY: the context is usable.
-        unsafe { call!(RedisModule_ReplyWithArray(self.ptr, len as c_long)) };
+        unsafe { call!(RedisModule_ReplyWithArray(self.ptr, length(len))) };
     }
 
     /// Announces a map; its keys and values are replied next, in turn.
     pub(crate) fn reply_map(self, len: usize) {
         // SAFETY: the context is usable.
-        unsafe { call!(RedisModule_ReplyWithMap(self.ptr, len as c_long)) };
+        unsafe { call!(RedisModule_ReplyWithMap(self.ptr, length(len))) };
     }
 
     pub(crate) fn reply_error(self, error: Error) {
@@ -283,9 +283,14 @@ impl<'a> Ctx<'a> {
                 level.as_ptr(),
                 c"%s".as_ptr(),
                 text.as_ptr()
-            ))
+            ));
         };
     }
+}
+
+/// A length as C functions take it.
+fn length(len: usize) -> c_long {
+    c_long::try_from(len).unwrap_or(c_long::MAX)
 }
 
 /// The time on the clocks that durations are measured with.

@@ -41,7 +41,7 @@ impl Io {
                 self.0,
                 bytes.as_ptr().cast(),
                 bytes.len()
-            ))
+            ));
         };
     }
 
@@ -112,7 +112,7 @@ impl Digest {
                 self.0,
                 bytes.as_ptr().cast(),
                 bytes.len()
-            ))
+            ));
         };
     }
 

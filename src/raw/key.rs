@@ -33,7 +33,7 @@ impl Mode {
             }
             Self::Write => raw::REDISMODULE_READ | raw::REDISMODULE_WRITE,
         };
-        bits as c_int
+        bits.cast_signed()
     }
 }
 

@@ -36,7 +36,12 @@ fn register(ctx: Ctx<'_>, args: &[RedisString]) -> Result<(), String> {
         ));
     }
     // SAFETY: the context is usable.
-    unsafe { call!(RedisModule_SetModuleOptions(ctx.as_ptr(), OPTIONS as i32)) };
+    unsafe {
+        call!(RedisModule_SetModuleOptions(
+            ctx.as_ptr(),
+            OPTIONS.cast_signed()
+        ))
+    };
     timer::prepare(ctx);
     state::with(|state| state.cluster = ctx.flags().cluster());
     let args: Vec<&[u8]> = args.iter().map(RedisString::as_slice).collect();

@@ -49,7 +49,7 @@ impl User {
             call!(RedisModule_ACLCheckKeyPermissions(
                 self.0,
                 name.as_ptr(),
-                flags as c_int
+                flags.cast_signed()
             ))
         };
         allowed == raw::REDISMODULE_OK as c_int

@@ -74,7 +74,7 @@ impl<'a> ApplySet<'a> {
             self.grace_ms.cast_signed(),
             or_none(self.end_ms),
             or_none(self.hold_ms),
-            self.tags.len() as i64,
+            i64::try_from(self.tags.len()).unwrap_or(i64::MAX),
         ];
         let numbers = numbers.iter().map(|number| number.to_string().into_bytes());
         numbers

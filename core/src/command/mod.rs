@@ -36,7 +36,7 @@ impl Encoded {
         self
     }
 
-    fn number(self, number: impl ToString) -> Self {
+    fn number(self, number: impl std::fmt::Display) -> Self {
         self.arg(number.to_string())
     }
 
@@ -44,7 +44,7 @@ impl Encoded {
         if given { self.arg(name) } else { self }
     }
 
-    fn option(self, name: &str, value: Option<impl ToString>) -> Self {
+    fn option(self, name: &str, value: Option<impl std::fmt::Display>) -> Self {
         match value {
             Some(value) => self.arg(name).number(value),
             None => self,

@@ -94,7 +94,6 @@ impl<'a> Draft<'a> {
             tags: u16::try_from(links).map_err(|_| Error::TooLarge)?,
             flags: if self.value.is_none() { PENDING } else { 0 }
                 | if self.condemned { CONDEMNED } else { 0 },
-            ..Header::default()
         };
         let fixed = tag_part(self.tagged_ms, &self.tags, links);
         Ok(Parts {
