@@ -1,1 +1,38 @@
-fn main() {}
+//! The black-box suite: every promise of the commands, checked against real servers.
+//!
+//! Each test starts servers of its own (see [`common::Server`]), so all of them may run at once.
+//! `LARDER_SERVER` names another server to test with, `LARDER_MODULE` another build of the module.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod common;
+
+mod access;
+mod big_tag;
+mod config;
+mod docs;
+mod docs_commands;
+mod fill;
+mod freshness;
+mod g1_atomic;
+mod g2_fills;
+mod g3_one_computation;
+mod g4_wakeups;
+mod hostile;
+mod invalidate;
+mod keylife;
+mod leaks;
+mod lease;
+mod markstale;
+mod persistence;
+mod replication;
+mod soak;
+mod stats;
+mod strings;
+mod tags;
+mod waiting;

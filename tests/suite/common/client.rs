@@ -1,0 +1,216 @@
+//! One connection to a server. A line of a test reads as it would be typed into `redis-cli`.
+
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use redis::{Parser, RedisResult, Value};
+
+use super::reply::{Fields, show};
+use super::wait::DEADLINE;
+
+/// A connection that fails the test when the server does not answer in time.
+pub(crate) struct Client {
+    stream: UnixStream,
+    parser: Parser,
+}
+
+/// Arguments of a command: a line of plain words (`''` is the empty one), or exact bytes.
+pub(crate) trait Words {
+    fn packed(&self) -> Vec<u8>;
+}
+
+impl Words for &str {
+    fn packed(&self) -> Vec<u8> {
+        let unquote = |word: &str| {
+            if word == "''" {
+                vec![]
+            } else {
+                word.as_bytes().to_vec()
+            }
+        };
+        redis::pack_command(&self.split_whitespace().map(unquote).collect::<Vec<_>>())
+    }
+}
+
+impl Words for String {
+    fn packed(&self) -> Vec<u8> {
+        self.as_str().packed()
+    }
+}
+
+impl Words for &[&[u8]] {
+    fn packed(&self) -> Vec<u8> {
+        redis::pack_command(&self.iter().map(|word| word.to_vec()).collect::<Vec<_>>())
+    }
+}
+
+impl Words for &[Vec<u8>] {
+    fn packed(&self) -> Vec<u8> {
+        redis::pack_command(self)
+    }
+}
+
+impl<const N: usize> Words for [&[u8]; N] {
+    fn packed(&self) -> Vec<u8> {
+        self.as_slice().packed()
+    }
+}
+
+impl Client {
+    pub(crate) fn connect(socket: &Path) -> io::Result<Self> {
+        let stream = UnixStream::connect(socket)?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        Ok(Self {
+            stream,
+            parser: Parser::new(),
+        })
+    }
+
+    /// Sends a command without reading its reply, as one does with a command that blocks.
+    #[track_caller]
+    pub(crate) fn send(&mut self, words: impl Words) {
+        self.try_send(words).expect("the server takes a command");
+    }
+
+    pub(crate) fn try_send(&mut self, words: impl Words) -> io::Result<()> {
+        self.stream.write_all(&words.packed())
+    }
+
+    pub(crate) fn try_reply(&mut self) -> RedisResult<Value> {
+        self.parser.parse_value(&mut self.stream)
+    }
+
+    /// The next reply, or the next pushed message.
+    #[track_caller]
+    pub(crate) fn reply(&mut self) -> Value {
+        self.try_reply().expect("the server answers")
+    }
+
+    #[track_caller]
+    pub(crate) fn reply_text(&mut self) -> String {
+        show(&self.reply())
+    }
+
+    /// Sends a command and gives its reply, which may be an error.
+    #[track_caller]
+    pub(crate) fn run(&mut self, words: impl Words) -> Value {
+        self.send(words);
+        self.reply()
+    }
+
+    #[track_caller]
+    pub(crate) fn text(&mut self, words: impl Words) -> String {
+        show(&self.run(words))
+    }
+
+    /// Runs a command and compares its reply, written as [`show`] does.
+    #[track_caller]
+    pub(crate) fn check(&mut self, words: impl Words, expected: &str) {
+        let sent = words.packed();
+        let reply = self.text(words);
+        assert_eq!(reply, expected, "\n in answer to {}", sent.escape_ascii());
+    }
+
+    #[track_caller]
+    pub(crate) fn check_reply(&mut self, expected: &str) {
+        assert_eq!(self.reply_text(), expected);
+    }
+
+    #[track_caller]
+    pub(crate) fn int(&mut self, words: impl Words) -> i64 {
+        match self.run(words) {
+            Value::Int(n) => n,
+            other => panic!("not an integer: {}", show(&other)),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn bytes(&mut self, words: impl Words) -> Vec<u8> {
+        match self.run(words) {
+            Value::BulkString(bytes) => bytes,
+            other => panic!("not a string: {}", show(&other)),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn array(&mut self, words: impl Words) -> Vec<Value> {
+        match self.run(words) {
+            Value::Array(items) => items,
+            other => panic!("not an array: {}", show(&other)),
+        }
+    }
+
+    /// The replies as texts, in order of the alphabet, for what has no order of its own.
+    #[track_caller]
+    pub(crate) fn sorted(&mut self, words: impl Words) -> Vec<String> {
+        let mut texts: Vec<_> = self.array(words).iter().map(show).collect();
+        texts.sort();
+        texts
+    }
+
+    /// Sends all commands before it reads the first reply.
+    #[track_caller]
+    pub(crate) fn pipeline(&mut self, commands: impl IntoIterator<Item = String>) -> Vec<Value> {
+        let packed: Vec<_> = commands.into_iter().map(|line| line.packed()).collect();
+        let mut replies = Vec::with_capacity(packed.len());
+        for batch in packed.chunks(500) {
+            self.stream
+                .write_all(&batch.concat())
+                .expect("the server takes commands");
+            replies.extend(batch.iter().map(|_| self.reply()));
+        }
+        replies
+    }
+
+    #[track_caller]
+    pub(crate) fn info(&mut self, key: &str) -> Fields {
+        Fields::of(self.run(format!("CACHE.INFO {key}")))
+    }
+
+    #[track_caller]
+    pub(crate) fn stats(&mut self) -> Fields {
+        Fields::of(self.run("CACHE.STATS"))
+    }
+
+    /// A field of the server's own `INFO`.
+    #[track_caller]
+    pub(crate) fn server_info(&mut self, section: &str, field: &str) -> String {
+        let info = self.bytes(format!("INFO {section}"));
+        let info = String::from_utf8_lossy(&info);
+        let value = info
+            .lines()
+            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        value
+            .unwrap_or_else(|| panic!("no {field} in {info}"))
+            .to_owned()
+    }
+
+    /// Takes the lease on a key that holds nothing servable: `CACHE.GETORLOCK` and these words.
+    #[track_caller]
+    pub(crate) fn lease(&mut self, words: &str) -> i64 {
+        token_of(&self.run(format!("CACHE.GETORLOCK {words}")), "miss nil")
+    }
+
+    /// Takes the lease on a key whose value is served meanwhile.
+    #[track_caller]
+    pub(crate) fn refresh(&mut self, words: &str, served: &str) -> i64 {
+        token_of(&self.run(format!("CACHE.GETORLOCK {words}")), served)
+    }
+
+    /// Reads the reply of a waiter that was granted the lease.
+    #[track_caller]
+    pub(crate) fn promoted(&mut self) -> i64 {
+        token_of(&self.reply(), "miss nil")
+    }
+}
+
+#[track_caller]
+fn token_of(reply: &Value, before: &str) -> i64 {
+    let text = show(reply);
+    let token = text
+        .strip_prefix(&format!("[{before} :"))
+        .and_then(|rest| rest.strip_suffix(']'));
+    let token = token.and_then(|token| token.parse().ok());
+    token.unwrap_or_else(|| panic!("expected [{before} :token], got {text}"))
+}

@@ -1,0 +1,52 @@
+//! Random numbers that are the same in every run, and random use of a cache made of them.
+
+/// xorshift64*, for tests that have to be repeatable.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.max(1))
+    }
+
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let high = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33;
+        usize::try_from(high).expect("31 bits") % n
+    }
+
+    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len())]
+    }
+
+    /// One command on a few keys, tags and databases; `token` is one that was granted earlier.
+    pub(crate) fn command(&mut self, token: i64) -> String {
+        let [k, k2] = [self.below(60), self.below(60)];
+        let [t, t2] = [self.below(12), self.below(12)];
+        let ms = 1 + self.below(200);
+        match self.below(100) {
+            0..20 => format!("CACHE.SET k{k} v{k} TAGS 3 t{t} t{t2} own{k}"),
+            20..30 => format!("CACHE.SET k{k} v PX {ms} PGRACE {ms} TAGS 1 t{t}"),
+            30..35 => format!("CACHE.SET k{k} v TOKEN {token} PX {ms} TAGS 2 t{t} t{t2}"),
+            35..45 => format!("CACHE.GETORLOCK k{k} LEASE {ms} EARLY 1"),
+            45..50 => format!("CACHE.MGET k{k} k{k2}"),
+            50..54 => format!("CACHE.SETTAGS k{k} t{t} t{t2}"),
+            54..58 => format!("CACHE.INVALIDATE t{t} own{k}"),
+            58..61 => format!("CACHE.MARKSTALE t{t}"),
+            61..64 => format!("CACHE.UNLOCK k{k} {token} BACKOFF {ms}"),
+            64..67 => format!("CACHE.GETEX k{k} PX {ms}"),
+            67..72 => format!("RENAME k{k} k{k2}"),
+            72..77 => format!("COPY k{k} k{k2} DB {} REPLACE", self.below(3)),
+            77..80 => format!("MOVE k{k} {}", self.below(3)),
+            80..82 => format!("SWAPDB {} {}", self.below(3), self.below(3)),
+            82..86 => format!("SELECT {}", self.below(3)),
+            86..90 => format!("PEXPIRE k{k} {ms}"),
+            90..92 => format!("PERSIST k{k}"),
+            92..95 => format!("DEL k{k} k{k2}"),
+            95..97 => format!("SET k{k} string PX {ms}"),
+            97..99 => format!("CACHE.TAGSCAN t{t} 0"),
+            _ => (*self.pick(&["FLUSHDB", "FLUSHDB ASYNC", "CACHE.TAGLIST 0", "DBSIZE"])).into(),
+        }
+    }
+}

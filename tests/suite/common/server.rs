@@ -1,0 +1,265 @@
+//! A real server with the module, for the life of a test.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use std::{env, fs, process, thread};
+
+use super::client::Client;
+use super::wait::{DEADLINE, wait_until};
+
+/// How a server is to be started.
+#[derive(Clone, Default)]
+pub(crate) struct Setup<'a> {
+    /// Words behind the module's path on the `loadmodule` line.
+    pub(crate) arguments: &'a str,
+    /// Further lines of the configuration file.
+    pub(crate) lines: &'a str,
+    pub(crate) without_module: bool,
+}
+
+/// A running server in a directory of its own; both go away with the value.
+pub(crate) struct Server {
+    process: Child,
+    dir: PathBuf,
+    port: u16,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        Self::with("")
+    }
+
+    /// Starts a server with these lines in its configuration file.
+    pub(crate) fn with(lines: &str) -> Self {
+        Self::set_up(&Setup {
+            lines,
+            ..Setup::default()
+        })
+    }
+
+    pub(crate) fn set_up(setup: &Setup<'_>) -> Self {
+        Self::try_set_up(setup).unwrap_or_else(|log| panic!("no server:\n{log}"))
+    }
+
+    /// Starts a server, or gives the log of one that ended instead.
+    pub(crate) fn try_set_up(setup: &Setup<'_>) -> Result<Self, String> {
+        loop {
+            let (dir, port) = (fresh_dir(), free_port());
+            write_config(&dir, port, setup);
+            let mut server = Self {
+                process: spawn(&dir),
+                dir,
+                port,
+            };
+            if server.comes_up() {
+                return Ok(server);
+            }
+            let log = server.log();
+            // Another process was quicker to take the port.
+            if !log.contains("Address already in use") {
+                return Err(log);
+            }
+        }
+    }
+
+    /// Starts a replica of this server and waits until it is in sync.
+    pub(crate) fn replica(&self, lines: &str) -> Self {
+        let lines = format!("replicaof 127.0.0.1 {}\n{lines}", self.port);
+        let replica = Self::with(&lines);
+        let mut c = replica.client();
+        wait_until("the replica is in sync", || {
+            c.server_info("replication", "master_link_status") == "up"
+        });
+        replica
+    }
+
+    /// Waits until a replica has applied all that this server has written.
+    pub(crate) fn wait_for(&self, replica: &Self) {
+        let offset = |server: &Self, field| server.client().server_info("replication", field);
+        wait_until("the replica has caught up", || {
+            offset(self, "master_repl_offset") == offset(replica, "slave_repl_offset")
+        });
+    }
+
+    #[track_caller]
+    pub(crate) fn client(&self) -> Client {
+        Client::connect(&self.socket()).expect("the server takes a connection")
+    }
+
+    /// Starts callers of a command that blocks, one after the other.
+    #[track_caller]
+    pub(crate) fn waiters<const N: usize>(&self, words: &str) -> [Client; N] {
+        let before = self.blocked();
+        std::array::from_fn(|i| {
+            let mut waiter = self.client();
+            waiter.send(format!("CACHE.GETORLOCK {words}"));
+            wait_until("the caller blocks", || self.blocked() > before + i);
+            waiter
+        })
+    }
+
+    /// How many clients are blocked.
+    #[track_caller]
+    pub(crate) fn blocked(&self) -> usize {
+        let blocked = self.client().server_info("clients", "blocked_clients");
+        blocked.parse().expect("a number of clients")
+    }
+
+    /// Ends the server by `SHUTDOWN` with this word (`SAVE`, `NOSAVE`) and starts it again.
+    #[track_caller]
+    pub(crate) fn restart(&mut self, how: &str) {
+        self.shut_down(how);
+        self.start_again();
+    }
+
+    /// Ends the server without warning and starts it again.
+    #[track_caller]
+    pub(crate) fn crash(&mut self) {
+        self.process.kill().expect("a running server");
+        self.process.wait().expect("an ended server");
+        self.start_again();
+    }
+
+    /// Ends the server and starts it again with another setup, in the same directory.
+    #[track_caller]
+    pub(crate) fn restart_with(&mut self, how: &str, setup: &Setup<'_>) {
+        self.shut_down(how);
+        write_config(&self.dir, self.port, setup);
+        self.start_again();
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.dir.join("socket")
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.dir.join("log")).unwrap_or_default()
+    }
+
+    #[track_caller]
+    fn start_again(&mut self) {
+        self.process = spawn(&self.dir);
+        assert!(
+            self.comes_up(),
+            "the server does not come up again:\n{}",
+            self.log()
+        );
+    }
+
+    fn shut_down(&mut self, how: &str) {
+        if let Ok(mut c) = Client::connect(&self.socket()) {
+            c.send(format!("SHUTDOWN {how} NOW"));
+            let ended = c.try_reply().is_err();
+            assert!(ended, "the server refuses to shut down:\n{}", self.log());
+        }
+        self.end();
+    }
+
+    /// Whether the server answers before it ends by itself; a loading server does not yet.
+    fn comes_up(&mut self) -> bool {
+        let mut up = false;
+        wait_until("the server starts or gives up", || {
+            up = Client::connect(&self.socket()).is_ok_and(|mut c| c.text("PING") == "PONG");
+            up || self.has_ended()
+        });
+        up
+    }
+
+    fn has_ended(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(Some(_)))
+    }
+
+    /// Waits for the end of a server that was told to go, and makes an end if it does not.
+    fn end(&mut self) {
+        let start = Instant::now();
+        while !self.has_ended() && start.elapsed() < DEADLINE {
+            thread::sleep(Duration::from_millis(1));
+        }
+        if !self.has_ended() {
+            self.process.kill().ok();
+            self.process.wait().ok();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Ok(mut c) = Client::connect(&self.socket()) {
+            c.try_send("SHUTDOWN NOSAVE NOW").ok();
+        }
+        self.end();
+        let log = self.log();
+        fs::remove_dir_all(&self.dir).ok();
+        if thread::panicking() {
+            eprintln!("--- log of the server on port {} ---\n{log}", self.port);
+        } else {
+            assert!(!log.contains("BUG REPORT"), "the server crashed:\n{log}");
+        }
+    }
+}
+
+fn fresh_dir() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    // Not below the target directory: the path of a socket has to be short.
+    let dir = env::temp_dir().join(format!("larder-suite-{}-{count}", process::id()));
+    fs::create_dir_all(&dir).expect("a directory for the server");
+    dir
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
+/// `LARDER_MODULE`, or what cargo built beside the test itself.
+fn module() -> PathBuf {
+    env::var_os("LARDER_MODULE").map_or_else(
+        || {
+            env::current_exe()
+                .expect("the path of the test")
+                .with_file_name("liblarder.so")
+        },
+        PathBuf::from,
+    )
+}
+
+fn write_config(dir: &Path, port: u16, setup: &Setup<'_>) {
+    let Setup {
+        arguments,
+        lines,
+        without_module,
+    } = setup;
+    let module = match without_module {
+        true => String::new(),
+        false => format!("loadmodule {} {arguments}", module().display()),
+    };
+    let dir_name = dir.display();
+    let config = format!(
+        "bind 127.0.0.1\nport {port}\nunixsocket {dir_name}/socket\ndir {dir_name}\n\
+         logfile {dir_name}/log\nsave \"\"\nenable-debug-command yes\n\
+         repl-diskless-sync-delay 0\nrepl-ping-replica-period 3600\n{module}\n{lines}\n"
+    );
+    fs::write(dir.join("redis.conf"), config).expect("a configuration file");
+}
+
+fn spawn(dir: &Path) -> Child {
+    let server = env::var_os("LARDER_SERVER").unwrap_or_else(|| "redis-server".into());
+    // What a server said in an earlier life must not be taken for its reason to end now.
+    fs::remove_file(dir.join("log")).ok();
+    let mut command = Command::new(&server);
+    command
+        .arg(dir.join("redis.conf"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    command
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot run {server:?}: {error}"))
+}

@@ -1,0 +1,125 @@
+//! The sessions shown in the documents, typed into `redis-cli` and compared.
+//!
+//! A fenced block marked `redis-cli` holds lines to type after `redis> `, each followed by the
+//! reply as `redis-cli --no-raw` prints it. `<any>` stands for any text within a line, a line
+//! `...` for any number of lines.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::common::Server;
+
+/// A block of a document: where it starts, what is typed, what is to be printed.
+struct Session {
+    line: usize,
+    typed: Vec<String>,
+    printed: Vec<String>,
+}
+
+fn sessions(document: &str) -> Vec<Session> {
+    let mut sessions: Vec<Session> = vec![];
+    let mut inside = false;
+    for (i, line) in document.lines().enumerate() {
+        if line.trim_start().starts_with("```") {
+            inside = !inside && line.trim() == "```redis-cli";
+            if inside {
+                sessions.push(Session {
+                    line: i + 1,
+                    typed: vec![],
+                    printed: vec![],
+                });
+            }
+        } else if let Some(session) = sessions.last_mut().filter(|_| inside) {
+            match line.strip_prefix("redis> ") {
+                Some(typed) => session.typed.push(typed.into()),
+                None => session.printed.push(line.trim_end().into()),
+            }
+        }
+    }
+    sessions
+}
+
+/// Whether `text` fits a line in which `<any>` stands for any text.
+fn line_fits(pattern: &str, text: &str) -> bool {
+    let Some((before, after)) = pattern.split_once("<any>") else {
+        return pattern == text;
+    };
+    text.strip_prefix(before).is_some_and(|rest| {
+        (0..=rest.len()).any(|i| rest.get(i..).is_some_and(|r| line_fits(after, r)))
+    })
+}
+
+/// Whether the lines fit a pattern in which `...` stands for any number of lines.
+fn fits(pattern: &[String], lines: &[&str]) -> bool {
+    match (pattern.split_first(), lines.split_first()) {
+        (None, None) => true,
+        (Some((first, rest)), _) if first == "..." => {
+            (0..=lines.len()).any(|i| fits(rest, &lines[i..]))
+        }
+        (Some((first, rest)), Some((line, more))) => line_fits(first, line) && fits(rest, more),
+        _ => false,
+    }
+}
+
+/// Types the lines into `redis-cli` and gives what it prints.
+fn type_in(server: &Server, typed: &[String]) -> String {
+    let mut cli = Command::new("redis-cli")
+        .args(["--no-raw", "-s"])
+        .arg(server.socket())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("redis-cli is installed");
+    let mut input = cli.stdin.take().expect("an input");
+    writeln!(input, "{}", typed.join("\n")).expect("redis-cli reads");
+    drop(input);
+    let output = cli.wait_with_output().expect("redis-cli ends");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn check_document(path: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let document =
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let sessions = sessions(&document);
+    assert!(!sessions.is_empty(), "{} shows no session", path.display());
+    let mut wrong = vec![];
+    for session in sessions {
+        let output = type_in(&Server::start(), &session.typed);
+        let lines: Vec<_> = output.lines().map(str::trim_end).collect();
+        if !fits(&session.printed, &lines) {
+            let place = format!("{}:{}", path.display(), session.line);
+            let expected = session.printed.join("\n");
+            wrong.push(format!(
+                "{place}\n--- shown\n{expected}\n--- real\n{output}"
+            ));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} sessions differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn the_readme_shows_what_happens() {
+    check_document("README.md");
+}
+
+#[test]
+fn the_reference_shows_what_happens() {
+    check_document("docs/commands.md");
+}
+
+#[test]
+fn a_pattern_fits_only_what_it_says() {
+    assert!(line_fits("a<any>c<any>", "abcd") && line_fits("<any>", ""));
+    assert!(!line_fits("a<any>c", "abcd") && !line_fits("a", "ab"));
+    let pattern = ["1".to_owned(), "...".to_owned(), "2".to_owned()];
+    assert!(fits(&pattern, &["1", "2"]) && fits(&pattern, &["1", "x", "2", "2"]));
+    assert!(!fits(&pattern, &["1", "x"]) && !fits(&pattern, &["1", "2", "3"]));
+}
