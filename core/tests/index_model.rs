@@ -3,6 +3,8 @@
 //! The arena of this test owns its blocks and panics when it is asked for one that was freed, so a
 //! dangling handle, which would be a crash in the server, is a failure here.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use larder_core::clock::Epoch;
 use larder_core::entry::{Arena, Draft, Entry, EntryMut, Handle, Header, Realm};
 use larder_core::index::{Index, Marked, Retention, Stamp, Verdict};

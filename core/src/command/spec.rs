@@ -301,7 +301,6 @@ pub fn spec(name: &str) -> Option<&'static Spec> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::Argv;
     use crate::command::invalidate::Touch;
     use crate::command::{
         apply, get, getex, getorlock, invalidate, renew, set, settags, stats, taginfo, taglist,
