@@ -156,10 +156,13 @@ pub(crate) fn rewrite(io: Io, key: Str<'_>, handle: Handle) {
     if details.is_empty() {
         return;
     }
-    let value = OwnStr::new(Heap.entry(handle).value());
-    let mut pointers = vec![key.as_ptr(), value.get().as_ptr()];
-    pointers.extend(OwnStr::pointers(&details));
-    io.emit(c"CACHE.APPLYSET", &pointers);
+    // The key may be a string on the server's stack, which can't be passed on.
+    let mut strings = vec![
+        OwnStr::new(key.bytes()),
+        OwnStr::new(Heap.entry(handle).value()),
+    ];
+    strings.extend(details);
+    io.emit(c"CACHE.APPLYSET", &OwnStr::pointers(&strings));
 }
 
 /// Adds what primary and replica must agree on.

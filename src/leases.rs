@@ -7,6 +7,7 @@ use crate::raw::key::{Held, Key, Mode};
 use crate::raw::string::Str;
 use crate::waiters::Given;
 use crate::{replicate, state};
+use larder_core::clock::Now;
 use larder_core::entry::{Arena, Draft, Handle, Hold, Rare};
 use larder_core::error::Error;
 use larder_core::lease::{Backoff, Lease};
@@ -38,7 +39,7 @@ pub(crate) fn grant(ctx: Ctx<'_>, name: Str<'_>, look: Look, terms: Terms) -> Re
         era: state.index(db).era(),
     });
     let (token, deadline) = (lease.token, lease.deadline_ms);
-    let until = now.unix_ms.saturating_add_unsigned(terms.lease_ms);
+    let until = end_ms(now, terms.lease_ms);
     if look.is_servable() {
         put_on_value(ctx, name, lease, until);
     } else {
@@ -53,6 +54,12 @@ pub(crate) fn grant(ctx: Ctx<'_>, name: Str<'_>, look: Look, terms: Terms) -> Re
         state.count(None, name.bytes(), |counters| counters.leases_granted += 1);
     });
     Ok(token)
+}
+
+/// The expiry of a key that is to be there for `ms` from now: a key is gone once its expiry is in
+/// the past, so the last millisecond is its own.
+fn end_ms(now: Now, ms: u64) -> i64 {
+    now.unix_ms.saturating_add_unsigned(ms).saturating_sub(1)
 }
 
 fn put_on_value(ctx: Ctx<'_>, name: Str<'_>, lease: Lease, until_ms: i64) {
@@ -154,10 +161,7 @@ pub(crate) fn renew(ctx: Ctx<'_>, name: Str<'_>, token: u64, ms: u64) -> Result<
     if let Some(lease) = &mut Heap.entry_mut(handle).header.rare_mut().lease {
         lease.deadline_ms = deadline;
     }
-    outlive(
-        &ctx.open(name, Mode::Write),
-        now.unix_ms.saturating_add_unsigned(ms),
-    );
+    outlive(&ctx.open(name, Mode::Write), end_ms(now, ms));
     state::with(|state| {
         state.leases.note(token, deadline);
         state.unsettle(ctx.db(), name.bytes());
@@ -192,10 +196,7 @@ fn back_off(ctx: Ctx<'_>, name: Str<'_>, handle: Handle, ms: u64) {
         until_ms: now.mono_ms + ms,
         era,
     });
-    outlive(
-        &ctx.open(name, Mode::Write),
-        now.unix_ms.saturating_add_unsigned(ms),
-    );
+    outlive(&ctx.open(name, Mode::Write), end_ms(now, ms));
 }
 
 /// After a lease has ended without a value: a placeholder goes, and a key that was kept for the
@@ -219,6 +220,18 @@ pub(crate) fn release(ctx: Ctx<'_>, name: Str<'_>) {
         let key = ctx.open(name, Mode::Write);
         key.set_end_ms(Some(hold.value_end_ms));
         end_hold(handle);
+    }
+}
+
+/// Removes a placeholder whose lease and backoff are over.
+pub(crate) fn remove_void(ctx: Ctx<'_>, name: Str<'_>) {
+    let key = ctx.open(name, Mode::Peek);
+    let Held::Entry(handle) = key.held() else {
+        return;
+    };
+    drop(key);
+    if Heap.entry(handle).header.is_pending() && kept_until_ms(handle).is_none() {
+        keyspace::unlink(&ctx.open(name, Mode::Write), ctx);
     }
 }
 

@@ -27,7 +27,7 @@
 //! | [`keyspace`], [`leases`], [`waiters`] | entries as values of keys; leases; callers who wait |
 //! | [`events`], [`data_type`] | what the server does to keys; snapshots, copies, digests |
 //! | [`tick`], [`reclaim`] | what is done later, in slices |
-//! | [`replicate`], [`acl`], [`config`], [`info`] | one server concern each |
+//! | [`replicate`], [`acl`], [`config`] | one server concern each |
 //! | [`raw`] | the border to the server: the only unsafe code |
 //!
 //! # Invariants
@@ -44,7 +44,6 @@ mod commands;
 mod config;
 mod data_type;
 mod events;
-mod info;
 mod keyspace;
 mod leases;
 #[allow(unsafe_code)]

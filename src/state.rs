@@ -16,7 +16,7 @@ use larder_core::error::Error;
 use larder_core::index::{Index, Retention, Stamp, Verdict};
 use larder_core::lease::Leases;
 use larder_core::look::Look;
-use larder_core::stats::{Counters, Gauges, Slot, Stats};
+use larder_core::stats::{self, Counters, Field, Gauges, Slot, Stats};
 use larder_core::waiting::{Place, Waiting};
 use std::collections::HashMap;
 
@@ -39,6 +39,8 @@ pub(crate) struct State {
     pub(crate) unsettled: Vec<Place>,
     /// Leases whose receiver was gone before he heard of it.
     pub(crate) unheard: Vec<Given>,
+    /// Placeholders whose key was told to outlive their lease, and when that ends (monotonic ms).
+    pub(crate) strays: Vec<(Place, u64)>,
     /// Where the data being loaded comes from.
     pub(crate) loading: Option<Source>,
     /// An entry was read from a payload, and may be about to become a key's value.
@@ -73,10 +75,8 @@ pub(crate) fn start_over() {
 impl State {
     fn new() -> Self {
         let config = Config::default();
-        let mut clock = Clock::default();
-        clock.jump_ahead(ctx::wall_us(), config.max_lease_time_ms);
         Self {
-            clock,
+            clock: Clock::default(),
             config,
             stats: Stats::new(config.stats_depth, config.stats_prefixes),
             leases: Leases::default(),
@@ -84,6 +84,7 @@ impl State {
             waiting: Waiting::default(),
             unsettled: Vec::new(),
             unheard: Vec::new(),
+            strays: Vec::new(),
             loading: None,
             just_loaded: false,
             running: false,
@@ -299,8 +300,18 @@ impl State {
         self.stats.record(slot, event);
     }
 
-    /// What the index is made of at present, all databases together.
-    pub(crate) fn gauges(&self) -> Gauges {
+    /// Forgets tags of a database that nobody needs any more, some at a time. Whether there may be
+    /// more of them.
+    pub(crate) fn sweep(&mut self, db: i32) -> bool {
+        let keep = self.retention();
+        self.index(db).sweep(keep, SWEEP) == SWEEP
+    }
+
+    /// What the index is made of at present, all databases together, after some tidying.
+    fn gauges(&mut self) -> Gauges {
+        for db in 0..number(self.indexes.len()) {
+            self.sweep(db);
+        }
         let sum = |of: fn(&Index) -> usize| self.indexes.iter().map(of).sum::<usize>() as u64;
         Gauges {
             entries: sum(Index::entries),
@@ -308,6 +319,12 @@ impl State {
             entries_dead: sum(Index::dead),
             index_bytes: sum(Index::heap_bytes),
         }
+    }
+
+    /// Everything counted and measured, for the whole server.
+    pub(crate) fn report(&mut self) -> Vec<Field> {
+        let gauges = self.gauges();
+        stats::fields(self.stats.total(), Some(&gauges))
     }
 
     /// Has the waiters of a key looked after soon, if there are any.
@@ -337,7 +354,7 @@ impl State {
         {
             self.arm(1);
         } else if self.indexes.iter().any(Index::has_vacated) {
-            self.arm(SWEEP_EVERY_MS);
+            self.arm(SWEEP_AFTER_MS);
         }
     }
 
@@ -360,8 +377,10 @@ fn number(position: usize) -> i32 {
 /// So many leases of a connection are kept without asking whether they have ended.
 const FEW_LEASES: usize = 16;
 
-/// How often tags that nothing carries are looked at, ms.
-pub(crate) const SWEEP_EVERY_MS: u64 = 100;
+/// How soon a tag that nothing carries any more is looked at, ms.
+const SWEEP_AFTER_MS: u64 = 10;
+/// Tags looked at in one go, to be forgotten.
+const SWEEP: usize = 1_000;
 
 /// Above this many bytes an index is dropped by another thread.
 const LARGE: usize = 1 << 20;

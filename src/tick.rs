@@ -3,12 +3,11 @@
 use crate::raw::ctx::{Ctx, now};
 use crate::raw::string::OwnStr;
 use crate::reclaim::{self, Budget};
-use crate::state::SWEEP_EVERY_MS;
 use crate::{leases, state, waiters};
 use larder_core::waiting::Place;
 
-/// Tags looked at per database and tick, to be forgotten.
-const SWEEP: usize = 1_000;
+/// How often remembered tags are looked at while some lease still needs them, ms.
+const SWEEP_EVERY_MS: u64 = 100;
 
 /// The timer has fired.
 pub(crate) fn tick(ctx: Ctx<'_>) {
@@ -20,6 +19,7 @@ pub(crate) fn tick(ctx: Ctx<'_>) {
     let may_write = ctx.flags().primary() && !ctx.avoids_traffic();
     if may_write {
         give_up_unheard(ctx);
+        remove_strays(ctx);
         settle_all(ctx);
     }
     work(ctx, may_write);
@@ -33,6 +33,22 @@ fn give_up_unheard(ctx: Ctx<'_>) {
         let name = OwnStr::new(&given.place.1);
         // A key of another type holds no lease, which is what was to be achieved.
         let _ = leases::unlock(ctx, name.get(), given.token, None);
+    }
+}
+
+/// Removes placeholders whose lease is over and whose key would stay.
+fn remove_strays(ctx: Ctx<'_>) {
+    let now = now().mono_ms;
+    let due: Vec<(Place, u64)> = state::with(|state| {
+        state
+            .strays
+            .extract_if(.., |(_, due)| *due <= now)
+            .collect()
+    });
+    for ((db, key), _) in due {
+        ctx.select(db);
+        let name = OwnStr::new(&key);
+        leases::remove_void(ctx, name.get());
     }
 }
 
@@ -64,8 +80,7 @@ fn work(ctx: Ctx<'_>, may_write: bool) {
             reclaim::dead(ctx, db, budget);
         }
         state::with(|state| {
-            let keep = state.retention();
-            if state.index(db).sweep(keep, SWEEP) == SWEEP {
+            if state.sweep(db) {
                 state.arm(1);
             }
         });
@@ -84,7 +99,9 @@ fn rearm(ctx: Ctx<'_>) {
         } else if state.indexes().any(|(_, index)| index.has_vacated()) {
             state.arm(SWEEP_EVERY_MS);
         }
-        if let Some(due) = state.waiting.next_due_ms().filter(|_| primary) {
+        let strays = state.strays.iter().map(|(_, due)| *due).min();
+        let due = state.waiting.next_due_ms().into_iter().chain(strays).min();
+        if let Some(due) = due.filter(|_| primary) {
             state.arm(due.saturating_sub(now().mono_ms).max(1));
         }
     });

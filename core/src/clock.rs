@@ -40,8 +40,8 @@ impl Clock {
 
     /// Moves the clock at least `ahead_ms` milliseconds before the wall clock.
     ///
-    /// Done at start and on promotion: the tokens this data set was last given out under may have
-    /// come from a clock that was that much ahead of ours.
+    /// Done on promotion: the tokens of the old primary may have come from a clock that was that
+    /// much ahead of ours.
     pub fn jump_ahead(&mut self, wall_us: u64, ahead_ms: u64) {
         self.tick(wall_us.saturating_add(ahead_ms.saturating_mul(US_PER_MS)));
     }

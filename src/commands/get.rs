@@ -30,10 +30,20 @@ pub(super) fn value(
     handle: Option<Handle>,
     stale_will_do: bool,
 ) {
-    match handle.filter(|handle| serves(db, key, *handle, stale_will_do)) {
-        Some(handle) => ctx.reply_value(entry(handle).value()),
-        None => ctx.reply_null(),
+    let Some(handle) = handle else {
+        return miss(ctx, key);
+    };
+    if serves(db, key, handle, stale_will_do) {
+        ctx.reply_value(entry(handle).value());
+    } else {
+        ctx.reply_null();
     }
+}
+
+/// Replies with nil for a key that holds nothing, and counts the read.
+pub(super) fn miss(ctx: Ctx<'_>, key: &Key<'_>) {
+    state::with(|state| state.count(None, key.name().bytes(), |counters| counters.misses += 1));
+    ctx.reply_null();
 }
 
 /// Whether a read is a hit, which is counted.
@@ -46,11 +56,11 @@ fn serves(db: i32, key: &Key<'_>, handle: Handle, stale_will_do: bool) -> bool {
         }
         fresh
     });
-    plainly_fresh || count_read(db, key, handle, &look(db, key, handle), stale_will_do)
+    plainly_fresh || count_read(key, handle, &look(db, key, handle), stale_will_do)
 }
 
 /// Counts a read of a key that is as `look` says. Whether it was a hit.
-fn count_read(_db: i32, key: &Key<'_>, handle: Handle, look: &Look, stale_will_do: bool) -> bool {
+fn count_read(key: &Key<'_>, handle: Handle, look: &Look, stale_will_do: bool) -> bool {
     let name = key.name().bytes();
     state::with(|state| {
         state.count(Some(handle), name, |counters| match look.freshness {
@@ -62,18 +72,12 @@ fn count_read(_db: i32, key: &Key<'_>, handle: Handle, look: &Look, stale_will_d
     look.is_fresh() || (stale_will_do && look.is_servable())
 }
 
-/// Counts a read of a key that holds nothing.
-pub(super) fn count_miss(key: &Key<'_>) {
-    state::with(|state| state.count(None, key.name().bytes(), |counters| counters.misses += 1));
-}
-
 fn with_meta(ctx: Ctx<'_>, db: i32, key: &Key<'_>, handle: Option<Handle>, stale_will_do: bool) {
     let Some(handle) = handle else {
-        count_miss(key);
-        return ctx.reply_null();
+        return miss(ctx, key);
     };
     let look = look(db, key, handle);
-    if !count_read(db, key, handle, &look, stale_will_do) {
+    if !count_read(key, handle, &look, stale_will_do) {
         return ctx.reply_null();
     }
     let entry = entry(handle);

@@ -14,8 +14,7 @@ pub(super) fn run(call: Call<'_>) -> Outcome {
     let (ctx, db) = (call.ctx, call.ctx.db());
     let key = ctx.open(call.key(), Mode::Read);
     let Some(handle) = held(&key)? else {
-        get::count_miss(&key);
-        ctx.reply_null();
+        get::miss(ctx, &key);
         return Ok(());
     };
     let end = match getex.ttl {

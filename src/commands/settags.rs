@@ -2,13 +2,14 @@
 
 use super::{Call, Outcome, entry, servable};
 use crate::keyspace::{self, MODULE};
+use crate::raw::block::Heap;
 use crate::raw::ctx::{Ctx, now};
 use crate::raw::key::{Key, Mode};
 use crate::raw::string::Str;
 use crate::raw::user::Access;
 use crate::{acl, replicate, state};
 use larder_core::command::settags::SetTags;
-use larder_core::entry::{Draft, Handle, Rare};
+use larder_core::entry::{Arena, Draft, Handle};
 use larder_core::error::Error;
 
 pub(super) fn run(call: Call<'_>) -> Outcome {
@@ -47,17 +48,14 @@ fn retag<'t>(
     handle: Handle,
     tags: impl Iterator<Item = &'t [u8]>,
 ) -> Result<(), Error> {
-    // What its old tags say of it stays with it: a mark is never lifted by new tags.
+    // What its old tags say of it stays with it (a mark is never lifted by new tags), and so does
+    // the lease, which is taken from the old block lest it ends with it.
     let rare = state::with(|state| state.write_down(db, handle));
-    let old = entry(handle);
+    Heap.entry_mut(handle).header.rare = None;
     let draft = Draft {
-        rare: Rare {
-            lease: None,
-            ..rare.clone()
-        },
+        rare,
         tagged_ms: now().unix_ms,
-        ..Draft::copy_of(old, key.name().bytes())
+        ..Draft::copy_of(entry(handle), key.name().bytes())
     };
-    keyspace::store(db, key, draft, tags, key.end_ms())?;
-    Ok(())
+    keyspace::store(db, key, draft, tags, key.end_ms())
 }

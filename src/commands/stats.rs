@@ -11,10 +11,7 @@ use larder_core::stats::{Counters, Field, Value, fields};
 pub(super) fn run(call: Call<'_>) -> Outcome {
     let ctx = call.ctx;
     match Stats::parse(&call.argv)? {
-        Stats::All => reply(
-            ctx,
-            &state::with(|state| fields(state.stats.total(), Some(&state.gauges()))),
-        ),
+        Stats::All => reply(ctx, &state::with(state::State::report)),
         Stats::Prefix(prefix) => of_prefix(ctx, prefix)?,
         Stats::Prefixes => list(ctx),
         Stats::Reset => {

@@ -3,7 +3,7 @@
 use super::ctx::Ctx;
 use super::guard::guard;
 use super::io::{OK, c_string};
-use crate::info;
+use crate::state::{self, State};
 use larder_core::stats::Value;
 use redis_module::raw;
 use std::os::raw::c_int;
@@ -24,7 +24,7 @@ unsafe extern "C" fn on_info(ctx: *mut raw::RedisModuleInfoCtx, for_crash_report
         if unsafe { call!(RedisModule_InfoAddSection(ctx, std::ptr::null())) } != OK {
             return;
         }
-        for field in info::fields() {
+        for field in state::with(State::report) {
             let name = c_string(&field.info_name());
             // SAFETY: as above.
             unsafe {

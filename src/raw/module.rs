@@ -40,7 +40,7 @@ fn register(ctx: Ctx<'_>, args: &[RedisString]) -> Result<(), String> {
         call!(RedisModule_SetModuleOptions(
             ctx.as_ptr(),
             OPTIONS.cast_signed()
-        ))
+        ));
     };
     timer::prepare(ctx);
     state::with(|state| state.cluster = ctx.flags().cluster());
