@@ -98,12 +98,20 @@ pub(crate) fn timed(
     Ok((reply, asked.elapsed()))
 }
 
-/// The counters and gauges of `CACHE.STATS`.
+/// The counters and gauges of `CACHE.STATS`; not its one ratio.
 ///
 /// # Errors
-/// If the server answers with an error or not at all.
-pub(crate) fn statistics(connection: &mut Connection) -> Result<HashMap<String, f64>, Failure> {
-    Ok(redis::cmd("CACHE.STATS").query(connection)?)
+/// If the server answers with an error, with another shape of reply, or not at all.
+pub(crate) fn statistics(connection: &mut Connection) -> Result<HashMap<String, usize>, Failure> {
+    let named: HashMap<String, Value> = redis::cmd("CACHE.STATS").query(connection)?;
+    let number = |value| match value {
+        Value::Int(number) => usize::try_from(number).ok(),
+        _ => None,
+    };
+    Ok(named
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, number(value)?)))
+        .collect())
 }
 
 /// Bytes the server has allocated.

@@ -28,9 +28,17 @@ impl Record {
         format!("pkg:{}", self.name)
     }
 
-    /// The tag of its section.
-    pub(crate) fn section(&self) -> Option<&String> {
-        self.tags.iter().find(|tag| tag.starts_with("section:"))
+    /// Whether it carries the tag.
+    pub(crate) fn has(&self, tag: &str) -> bool {
+        self.tags.iter().any(|own| own == tag)
+    }
+
+    /// The tag of its section, which Debian's policy asks of every package.
+    pub(crate) fn section(&self) -> &str {
+        self.tags
+            .iter()
+            .find(|tag| tag.starts_with("section:"))
+            .map_or("section:", String::as_str)
     }
 }
 
@@ -85,6 +93,15 @@ impl Catalogue {
             *counts.entry(tag.as_str()).or_default() += 1;
         }
         counts
+    }
+
+    /// The tag that most records carry.
+    pub(crate) fn largest_tag(&self) -> &str {
+        let largest = self
+            .tag_counts()
+            .into_iter()
+            .max_by_key(|(_, records)| *records);
+        largest.map_or("", |(tag, _)| tag)
     }
 
     /// Asks the source itself for one package, as an application does on a miss.

@@ -1,4 +1,4 @@
-//! Numbers as a person reads them.
+//! Numbers as a person reads them. A no-break space keeps a number and its unit on one line.
 
 use std::time::Duration;
 
@@ -19,23 +19,23 @@ pub(crate) fn count(number: usize) -> String {
 pub(crate) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     match seconds {
-        s if s < 1e-3 => format!("{:.0} µs", s * 1e6),
-        s if s < 1e-2 => format!("{:.1} ms", s * 1e3),
-        s if s < 1.0 => format!("{:.0} ms", s * 1e3),
-        s => format!("{s:.2} s"),
+        s if s < 1e-3 => format!("{:.0}\u{a0}µs", s * 1e6),
+        s if s < 1e-2 => format!("{:.1}\u{a0}ms", s * 1e3),
+        s if s < 1.0 => format!("{:.0}\u{a0}ms", s * 1e3),
+        s => format!("{s:.2}\u{a0}s"),
     }
 }
 
 /// `602 bytes`, `14.2 KB`, `71.4 MB`.
 pub(crate) fn bytes(number: usize) -> String {
     if number < 10_000 {
-        return format!("{} bytes", count(number));
+        return format!("{}\u{a0}bytes", count(number));
     }
     let kilobytes = number as f64 / 1e3;
     if kilobytes < 1e3 {
-        format!("{kilobytes:.1} KB")
+        format!("{kilobytes:.1}\u{a0}KB")
     } else {
-        format!("{:.1} MB", kilobytes / 1e3)
+        format!("{:.1}\u{a0}MB", kilobytes / 1e3)
     }
 }
 
@@ -64,14 +64,17 @@ mod tests {
     #[test]
     fn durations_take_the_unit_that_fits() {
         let shown = [41, 3_210, 84_000, 1_254_000].map(|us| duration(Duration::from_micros(us)));
-        assert_eq!(shown, ["41 µs", "3.2 ms", "84 ms", "1.25 s"]);
+        assert_eq!(
+            shown,
+            ["41\u{a0}µs", "3.2\u{a0}ms", "84\u{a0}ms", "1.25\u{a0}s"]
+        );
     }
 
     #[test]
     fn sizes_take_the_unit_that_fits() {
         assert_eq!(
             [602, 14_200, 71_400_000].map(bytes),
-            ["602 bytes", "14.2 KB", "71.4 MB"]
+            ["602\u{a0}bytes", "14.2\u{a0}KB", "71.4\u{a0}MB"]
         );
     }
 

@@ -14,9 +14,17 @@ use crate::{quantity, transcript};
 /// Columns.
 const WIDTH: usize = 84;
 
+/// Commands longer than this many lines are cut.
+const COMMAND_LINES: usize = 3;
+
+/// Columns of the longest bar.
+const LONGEST_BAR: usize = 28;
+
 /// Standard output, and how many promises were checked on it.
 pub(crate) struct Screen {
     colour: bool,
+    /// Whether the last line was empty.
+    spaced: Cell<bool>,
     kept: Cell<usize>,
 }
 
@@ -33,28 +41,34 @@ impl Screen {
     /// Colours only a terminal, and none if `NO_COLOR` is set.
     pub(crate) fn new() -> Self {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self::with_colour(io::stdout().is_terminal() && !unwanted)
+    }
+
+    fn with_colour(colour: bool) -> Self {
         Self {
-            colour: io::stdout().is_terminal() && !unwanted,
+            colour,
+            spaced: Cell::new(false),
             kept: Cell::new(0),
         }
     }
 
     /// The name of the whole.
     pub(crate) fn title(&self, title: &str) {
-        self.line("");
+        self.gap();
         self.line(&format!("  {}", self.paint(Style::Bold, title)));
+        self.gap();
     }
 
     /// Begins a scene.
     pub(crate) fn scene(&self, title: &str) {
-        let rule = "─".repeat(WIDTH.saturating_sub(title.chars().count() + 6));
-        self.line("");
+        let rule = "─".repeat(WIDTH.saturating_sub(title.chars().count() + 3));
+        self.gap();
         self.line(&format!(
             "  {} {}",
             self.paint(Style::Bold, title),
-            self.paint(Style::Dim, &format!("──{rule}"))
+            self.paint(Style::Dim, &rule)
         ));
-        self.line("");
+        self.gap();
     }
 
     /// A sentence or two that say what is about to happen.
@@ -62,79 +76,69 @@ impl Screen {
         for line in wrapped(text.split(' '), WIDTH - 2) {
             self.line(&format!("  {line}"));
         }
-        self.line("");
+        self.gap();
     }
 
-    /// A command as it is typed; `note` says who types it, or how often.
+    /// A command as it is typed. The prompt says by whom.
     pub(crate) fn command(&self, prompt: &str, command: &Cmd) {
         let words = transcript::words(command);
-        let indent = prompt.len() + 3;
-        for (index, line) in wrapped(words.iter().map(String::as_str), WIDTH - indent)
-            .iter()
-            .enumerate()
-        {
-            let start = if index == 0 {
-                format!("{prompt}>")
-            } else {
-                " ".repeat(prompt.len() + 1)
-            };
-            self.line(&format!(
-                "  {} {}",
-                self.paint(Style::Dim, &start),
-                self.paint(Style::Cyan, line)
-            ));
+        let mut lines = wrapped(words.iter().map(String::as_str), WIDTH - prompt.len() - 5);
+        if lines.len() > COMMAND_LINES {
+            lines.truncate(COMMAND_LINES);
+            lines[COMMAND_LINES - 1].push_str(" …");
         }
+        let lines = lines.iter().map(|line| self.paint(Style::Cyan, line));
+        self.hanging(&format!("{prompt}>"), Style::Dim, lines);
     }
 
     /// The reply, and how long it took.
     pub(crate) fn reply(&self, reply: &Value, took: Duration) {
         let text = transcript::reply(reply);
         let took = quantity::duration(took);
-        let mut lines = wrapped(text.split(' '), WIDTH - 4);
-        let last = lines.pop().unwrap_or_default();
-        for line in lines {
-            self.line(&format!("    {line}"));
+        let width = WIDTH - 4;
+        let mut lines = wrapped(text.split(' '), width);
+        let used = lines.last().map_or(0, |line| line.chars().count()) + took.chars().count();
+        if used >= width {
+            lines.push(String::new());
         }
-        let room = (WIDTH - 4).saturating_sub(last.chars().count() + took.chars().count());
-        if room > 0 {
-            self.line(&format!(
-                "    {last}{}{}",
+        if let Some(last) = lines.last_mut() {
+            let room = width - last.chars().count() - took.chars().count();
+            *last = format!(
+                "{last}{}{}",
                 " ".repeat(room),
                 self.paint(Style::Dim, &took)
-            ));
-        } else {
-            self.line(&format!("    {last}"));
-            self.line(&format!("{:>WIDTH$}", took));
+            );
         }
+        self.hanging(" ", Style::Dim, lines.into_iter());
     }
 
     /// Something that was measured.
     pub(crate) fn fact(&self, text: impl Display) {
-        for line in wrapped(text.to_string().split(' '), WIDTH - 4) {
-            self.line(&format!("    {line}"));
-        }
+        self.hanging(
+            " ",
+            Style::Dim,
+            wrapped(text.to_string().split(' '), WIDTH - 4).into_iter(),
+        );
     }
 
     /// A name, and a bar for a number that is at most `largest`.
-    pub(crate) fn row(&self, name: &str, number: usize, largest: usize) {
-        const LONGEST: usize = 24;
-        let bar = "█".repeat((number * LONGEST / largest.max(1)).max(1));
-        let name: String = name.chars().take(44).collect();
-        self.line(&format!(
-            "    {name:<44} {} {}",
-            self.paint(Style::Cyan, &bar),
-            quantity::count(number)
-        ));
+    pub(crate) fn bar(&self, name: &str, number: usize, largest: usize) {
+        let length = (number * LONGEST_BAR / largest.max(1)).max(1);
+        let bar = self.paint(Style::Cyan, &"█".repeat(length));
+        let name: String = name.chars().take(40).collect();
+        self.line(&format!("    {name:<40} {bar} {}", quantity::count(number)));
     }
 
-    /// Two measured values side by side.
+    /// Two texts side by side.
     pub(crate) fn columns(&self, left: &str, right: &str) {
-        self.line(format!("    {left:<40}{right}").trim_end());
+        self.line(format!("    {left:<41}{right}").trim_end());
     }
 
-    /// An empty line.
+    /// An empty line, unless the last one was empty.
     pub(crate) fn gap(&self) {
-        self.line("");
+        if !self.spaced.get() {
+            self.line("");
+        }
     }
 
     /// Holds the demo to what it says.
@@ -142,23 +146,19 @@ impl Screen {
     /// # Errors
     /// If the promise was not kept.
     pub(crate) fn check(&self, kept: bool, promise: impl Display) -> Result<(), Failure> {
-        let mark = if kept {
-            self.paint(Style::Green, "✓")
+        let (mark, style) = if kept {
+            ("✓", Style::Green)
         } else {
-            self.paint(Style::Red, "✗")
+            ("✗", Style::Red)
         };
-        for (index, line) in wrapped(promise.to_string().split(' '), WIDTH - 4)
-            .iter()
-            .enumerate()
-        {
-            let start = if index == 0 { mark.as_str() } else { " " };
-            self.line(&format!("  {start} {line}"));
+        let lines = wrapped(promise.to_string().split(' '), WIDTH - 4);
+        self.hanging(mark, style, lines.into_iter());
+        self.kept.set(self.kept.get() + usize::from(kept));
+        if kept {
+            Ok(())
+        } else {
+            Err(Failure::BrokenPromise)
         }
-        if !kept {
-            return Err(Failure::BrokenPromise);
-        }
-        self.kept.set(self.kept.get() + 1);
-        Ok(())
     }
 
     /// How many promises were checked and kept.
@@ -189,6 +189,19 @@ impl Screen {
         }
     }
 
+    /// Lines behind a mark, which only the first one shows.
+    fn hanging(&self, mark: &str, style: Style, lines: impl Iterator<Item = String>) {
+        let blank = " ".repeat(mark.chars().count());
+        for (index, line) in lines.enumerate() {
+            let start = if index == 0 {
+                self.paint(style, mark)
+            } else {
+                blank.clone()
+            };
+            self.line(&format!("  {start} {line}"));
+        }
+    }
+
     fn paint(&self, style: Style, text: &str) -> String {
         if self.colour {
             format!("\x1b[{}m{text}\x1b[0m", style as u8)
@@ -200,6 +213,7 @@ impl Screen {
     /// Nobody may be left to read it (`| head`); that is no reason to stop.
     fn line(&self, text: &str) {
         let _ = writeln!(io::stdout().lock(), "{text}");
+        self.spaced.set(text.is_empty());
     }
 }
 
@@ -238,10 +252,7 @@ mod tests {
 
     #[test]
     fn a_broken_promise_ends_the_demo() {
-        let screen = Screen {
-            colour: false,
-            kept: Cell::new(0),
-        };
+        let screen = Screen::with_colour(false);
         assert!(screen.check(true, "kept").is_ok());
         assert!(screen.check(false, "broken").is_err());
         assert_eq!(screen.kept(), 1);

@@ -5,7 +5,7 @@ use redis::{Arg, Cmd, Value};
 use crate::quantity;
 
 /// Longer words and strings are cut to about this many characters.
-const GLANCE: usize = 36;
+const GLANCE: usize = 28;
 
 /// The words of a command, quoted where they need to be.
 pub(crate) fn words(command: &Cmd) -> Vec<String> {
@@ -109,7 +109,7 @@ mod tests {
         let text = "x".repeat(100);
         assert_eq!(
             reply(&bulk(&text)),
-            format!("\"{}…\" (100 bytes)", "x".repeat(GLANCE))
+            format!("\"{}…\" (100\u{a0}bytes)", "x".repeat(GLANCE))
         );
     }
 

@@ -2,6 +2,7 @@
 
 mod filling;
 mod invalidation;
+mod largest;
 mod reading;
 mod refresh;
 mod refusal;
@@ -9,13 +10,13 @@ mod stampede;
 mod statistics;
 mod tags;
 
-use redis::Cmd;
+use redis::{Cmd, Connection, Value};
 
-use crate::caller::Caller;
+use crate::caller::{Caller, statistics};
 use crate::catalogue::{Catalogue, Record};
 use crate::failure::Failure;
 use crate::screen::Screen;
-use crate::server::Server;
+use crate::server::{Server, wait_for};
 
 /// What every scene has at hand.
 pub(crate) struct Stage<'a> {
@@ -33,6 +34,7 @@ pub(crate) fn play(stage: &Stage<'_>) -> Result<(), Failure> {
     reading::play(stage)?;
     tags::play(stage)?;
     invalidation::play(stage)?;
+    largest::play(stage)?;
     stampede::play(stage)?;
     refresh::play(stage)?;
     refusal::play(stage)?;
@@ -61,6 +63,25 @@ fn store(record: &Record, text: &str, token: Option<i64>) -> Cmd {
     }
     command.arg("TAGS").arg(record.tags.len()).arg(&record.tags);
     command
+}
+
+/// Waits until the server has given back the memory of every dead entry.
+fn wait_until_reclaimed(connection: &mut Connection) -> Result<(), Failure> {
+    let reclaimed = wait_for(|| match statistics(connection) {
+        Ok(statistics) => (statistics.get("entries-dead") == Some(&0)).then_some(Ok(())),
+        Err(failure) => Some(Err(failure)),
+    });
+    let late = || {
+        Err(Failure::Machine(
+            "dead entries were not reclaimed in time".into(),
+        ))
+    };
+    reclaimed.unwrap_or_else(late)
+}
+
+/// An integer reply.
+fn int(number: usize) -> Value {
+    Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
 /// A command of plain words.

@@ -15,9 +15,8 @@ pub(super) fn play(stage: &Stage<'_>) -> Result<(), Failure> {
     );
     let (mut a, mut b) = (stage.caller("A")?, stage.caller("B")?);
     let hero = stage.catalogue.hero()?;
-    let section = hero.section().map_or("", String::as_str);
     let ask = command(&format!("CACHE.GETORLOCK {} LEASE 5000", hero.key()));
-    a.types(&command(&format!("CACHE.MARKSTALE {section}")))?;
+    a.types(&command(&format!("CACHE.MARKSTALE {}", hero.section())))?;
     let first = a.asks(&ask)?;
     let second = b.asks(&ask)?;
     screen.check(

@@ -15,12 +15,11 @@ pub(super) fn play(stage: &Stage<'_>) -> Result<(), Failure> {
     );
     let (mut a, mut b) = (stage.caller("A")?, stage.caller("B")?);
     let hero = stage.catalogue.hero()?;
-    let section = hero.section().map_or("", String::as_str);
     let ask = command(&format!("CACHE.GETORLOCK {} LEASE 5000", hero.key()));
     a.types(&command(&format!("DEL {}", hero.key())))?;
     let first = a.asks(&ask)?;
     let outdated = stage.catalogue.look_up(&hero.name)?;
-    b.types(&command(&format!("CACHE.INVALIDATE {section}")))?;
+    b.types(&command(&format!("CACHE.INVALIDATE {}", hero.section())))?;
     let refused = a.types(&store(hero, &outdated, Some(first.token()?)))?;
     let value = b.types(&command(&format!("CACHE.GET {}", hero.key())))?;
     screen.check(

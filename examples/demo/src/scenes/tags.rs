@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use redis::{Connection, Value};
+use redis::Connection;
 
 use super::{Stage, command};
-use crate::caller::read;
 use crate::failure::Failure;
 use crate::quantity::{count, duration};
 
@@ -15,42 +14,39 @@ pub(super) fn play(stage: &Stage<'_>) -> Result<(), Failure> {
     screen.scene("Tags");
     let expected = stage.catalogue.tag_counts();
     let mut caller = stage.caller("")?;
-    let section = stage.catalogue.hero()?.section().map_or("", String::as_str);
+    let section = stage.catalogue.hero()?.section();
     caller.types(&command(&format!("CACHE.TAGINFO {section}")))?;
     caller.types(&command(&format!("CACHE.TAGSCAN {section} 0 COUNT 3")))?;
     screen.gap();
 
     let started = Instant::now();
-    let (listed, replies) = list_all(caller.connection())?;
+    let listed = list_all(caller.connection())?;
     let took = duration(started.elapsed());
     screen.fact(format!(
-        "CACHE.TAGLIST lists all {} tags in {replies} replies and {took}.",
+        "CACHE.TAGLIST lists all {} tags, 1,000 at a time, in {took}.",
         count(listed.len())
     ));
+    let equal = expected
+        .iter()
+        .all(|(tag, &entries)| listed.get(*tag) == Some(&entries));
     screen.check(
-        listed.len() == expected.len()
-            && expected
-                .iter()
-                .all(|(tag, &n)| listed.get(*tag) == Some(&n)),
+        equal && listed.len() == expected.len(),
         "for every tag the server counts as many entries as the catalogue has packages",
     )?;
     screen.gap();
     show_largest(stage, caller.connection(), expected)
 }
 
-/// Every tag with its entries, and how many replies that took.
-fn list_all(connection: &mut Connection) -> Result<(HashMap<String, usize>, usize), Failure> {
+/// Every tag with its entries.
+fn list_all(connection: &mut Connection) -> Result<HashMap<String, usize>, Failure> {
     let mut tags = HashMap::new();
-    let (mut cursor, mut replies) = (String::from("0"), 0);
+    let mut cursor = String::from("0");
     loop {
         let reply = command(&format!("CACHE.TAGLIST {cursor} COUNT 1000")).query(connection)?;
-        let (next, page): (String, Vec<Value>) = read(reply)?;
-        for pair in page.chunks_exact(2) {
-            tags.insert(read(pair[0].clone())?, read(pair[1].clone())?);
-        }
-        replies += 1;
+        let (next, page): (String, HashMap<String, usize>) = reply;
+        tags.extend(page);
         if next == "0" {
-            return Ok((tags, replies));
+            return Ok(tags);
         }
         cursor = next;
     }
@@ -68,7 +64,7 @@ fn show_largest(
         let info: HashMap<String, usize> =
             redis::cmd("CACHE.TAGINFO").arg(tag).query(connection)?;
         let entries = info.get("entries").copied().unwrap_or_default();
-        stage.screen.row(tag, entries, largest[0].1);
+        stage.screen.bar(tag, entries, largest[0].1);
     }
     Ok(())
 }
