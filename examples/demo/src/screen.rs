@@ -203,7 +203,7 @@ impl Screen {
     }
 
     fn paint(&self, style: Style, text: &str) -> String {
-        if self.colour {
+        if self.colour && !text.trim().is_empty() {
             format!("\x1b[{}m{text}\x1b[0m", style as u8)
         } else {
             text.to_owned()
