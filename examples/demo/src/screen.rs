@@ -1,6 +1,6 @@
 //! How things are printed: plain lines of at most [`WIDTH`] columns, coloured where that is wanted.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -20,8 +20,9 @@ const COMMAND_LINES: usize = 3;
 /// Columns of the longest bar.
 const LONGEST_BAR: usize = 28;
 
-/// Standard output, and how many promises were checked on it.
+/// Where the demo is shown, and how many promises were checked on it.
 pub(crate) struct Screen {
+    out: RefCell<Box<dyn Write>>,
     colour: bool,
     /// Whether the last line was empty.
     spaced: Cell<bool>,
@@ -38,14 +39,16 @@ enum Style {
 }
 
 impl Screen {
-    /// Colours only a terminal, and none if `NO_COLOR` is set.
+    /// Standard output, coloured if it is a terminal and `NO_COLOR` is not set.
     pub(crate) fn new() -> Self {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self::with_colour(io::stdout().is_terminal() && !unwanted)
+        let colour = io::stdout().is_terminal() && !unwanted;
+        Self::on(Box::new(io::stdout()), colour)
     }
 
-    fn with_colour(colour: bool) -> Self {
+    fn on(out: Box<dyn Write>, colour: bool) -> Self {
         Self {
+            out: RefCell::new(out),
             colour,
             spaced: Cell::new(false),
             kept: Cell::new(0),
@@ -212,7 +215,7 @@ impl Screen {
 
     /// Nobody may be left to read it (`| head`); that is no reason to stop.
     fn line(&self, text: &str) {
-        let _ = writeln!(io::stdout().lock(), "{text}");
+        let _ = writeln!(self.out.borrow_mut(), "{text}");
         self.spaced.set(text.is_empty());
     }
 }
@@ -252,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_broken_promise_ends_the_demo() {
-        let screen = Screen::with_colour(false);
+        let screen = Screen::on(Box::new(io::sink()), false);
         assert!(screen.check(true, "kept").is_ok());
         assert!(screen.check(false, "broken").is_err());
         assert_eq!(screen.kept(), 1);

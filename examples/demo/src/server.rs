@@ -15,7 +15,7 @@ use crate::failure::Failure;
 /// How long the server may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long a reply may take; longer than any `WAIT` of the demo.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(20);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(40);
 /// Lines of the log that are shown.
 const LAST_WORDS: usize = 40;
 /// What a process ended by Ctrl-C exits with.

@@ -30,35 +30,30 @@ pub(super) fn play(stage: &Stage<'_>) -> Result<(), Failure> {
     let stored = fill(stage, caller.connection())?;
     let took = started.elapsed();
     let memory = used_memory(caller.connection())?.saturating_sub(before);
-
-    let links: usize = records.iter().map(|record| record.tags.len()).sum();
-    let text: usize = records.iter().map(|record| record.text.len()).sum();
     let counted = statistics(caller.connection())?;
     let index = counted.get("index-bytes").copied().unwrap_or_default();
-    screen.fact(format!(
-        "{} entries in {}, {} a second over one connection",
-        count(stored),
-        duration(took),
-        count(per_second(stored, took)),
-    ));
-    screen.fact(format!(
-        "{} of text with {} tags on it take {} of memory, the index {} of that",
-        bytes(text),
-        count(links),
-        bytes(memory),
-        bytes(index),
-    ));
+    report(stage, took, memory, index);
     screen.check(
         stored == records.len() && counted.get("entries") == Some(&stored),
         "every package is in the cache, and CACHE.STATS counts as many entries",
     )
 }
 
-fn per_second(number: usize, took: Duration) -> usize {
-    number * 1_000_000
-        / usize::try_from(took.as_micros())
-            .unwrap_or(usize::MAX)
-            .max(1)
+fn report(stage: &Stage<'_>, took: Duration, memory: usize, index: usize) {
+    let records = &stage.catalogue.records;
+    let links = records.iter().map(|record| record.tags.len()).sum();
+    let text = records.iter().map(|record| record.text.len()).sum();
+    let micros = usize::try_from(took.as_micros()).unwrap_or(usize::MAX);
+    let rate = records.len() * 1_000_000 / micros.max(1);
+    let (entries, took, rate) = (count(records.len()), duration(took), count(rate));
+    stage.screen.fact(format!(
+        "{entries} entries in {took}, {rate} a second over one connection"
+    ));
+    let (text, links) = (bytes(text), count(links));
+    let (memory, index) = (bytes(memory), bytes(index));
+    stage.screen.fact(format!(
+        "{text} of text with {links} tags on it take {memory} of memory, the index {index} of that"
+    ));
 }
 
 /// Stores every record; how many the server accepted.

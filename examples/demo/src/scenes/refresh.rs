@@ -15,7 +15,7 @@ pub(super) fn play(stage: &Stage<'_>) -> Result<(), Failure> {
     );
     let (mut a, mut b) = (stage.caller("A")?, stage.caller("B")?);
     let hero = stage.catalogue.hero()?;
-    let ask = command(&format!("CACHE.GETORLOCK {} LEASE 5000", hero.key()));
+    let ask = command(&format!("CACHE.GETORLOCK {} LEASE 30000", hero.key()));
     a.types(&command(&format!("CACHE.MARKSTALE {}", hero.section())))?;
     let first = a.asks(&ask)?;
     let second = b.asks(&ask)?;

@@ -43,7 +43,7 @@ pub(super) fn play(stage: &Stage<'_>) -> Result<(), Failure> {
     ));
     let hero = stage.catalogue.hero()?;
     let ask = command(&format!(
-        "CACHE.GETORLOCK {} LEASE 10000 WAIT 10000",
+        "CACHE.GETORLOCK {} LEASE 30000 WAIT 30000",
         hero.key()
     ));
     screen.command(&format!("{CALLERS} callers "), &ask);
