@@ -22,10 +22,10 @@ pub(super) fn play(stage: &Stage<'_>) -> Result<(), Failure> {
     );
     let mut caller = stage.caller("")?;
     let hero = stage.catalogue.hero()?;
+    let before = used_memory(caller.connection())?;
     caller.types(&store(hero, &hero.text, None))?;
     screen.gap();
 
-    let before = used_memory(caller.connection())?;
     let started = Instant::now();
     let stored = fill(stage, caller.connection())?;
     let took = started.elapsed();
