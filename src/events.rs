@@ -4,12 +4,12 @@
 //! | --- | --- |
 //! | `unlink` of the data type (see `data_type`) | the entry leaves the index, its lease ends |
 //! | `loaded`, `restore`, `copy_to`, `move_to`, `rename_to` | an entry has become a key's value |
-//! | `expire`, `persist` | the key's end was moved; a placeholder goes with its lease nevertheless |
+//! | `expire`, `persist` | the key's end was moved; a lease keeps it alive nevertheless |
 //! | flush, swap | a database's index is dropped, or changes places |
 //! | promotion, client gone | tokens jump ahead; leases bound to the connection end |
 
 use crate::raw::block::Heap;
-use crate::raw::ctx::{Ctx, now, wall_us};
+use crate::raw::ctx::{Ctx, wall_us};
 use crate::raw::key::{Held, Mode};
 use crate::raw::string::{OwnStr, Str};
 use crate::{keyspace, leases, state};
@@ -77,21 +77,15 @@ fn rebuild(ctx: Ctx<'_>, name: Str<'_>, handle: Handle) {
     let _ = keyspace::store(db, &key, draft, tags.iter().map(|tag| &**tag), key.end_ms());
 }
 
-/// Somebody set or removed the expiry of a key. That is where its value ends from now on; a lease
-/// is not altered, so a placeholder is void when its lease is over, however long the key stays.
+/// Somebody set or removed the expiry of a key. That is where its value ends from now on, but a
+/// lease is not altered: the key lives as long as it, and a placeholder no longer.
 fn end_moved(ctx: Ctx<'_>, name: Str<'_>) {
     let Held::Entry(handle) = ctx.open(name, Mode::Peek).held() else {
         return;
     };
-    leases::end_hold(handle);
-    if !Heap.entry(handle).header.is_pending() {
-        return;
-    }
-    if let Some(due) = leases::deadline_ms(handle) {
-        state::with(|state| {
-            state.strays.push(((ctx.db(), name.bytes().into()), due));
-            state.arm(due.saturating_sub(now().mono_ms) + 1);
-        });
+    match leases::kept_until_ms(handle) {
+        Some(until) => leases::outlive(&ctx.open(name, Mode::Write), until),
+        None => leases::end_hold(handle),
     }
 }
 

@@ -46,7 +46,8 @@ pub(crate) fn grant(ctx: Ctx<'_>, name: Str<'_>, look: Look, terms: Terms) -> Re
         put_placeholder(ctx, name, lease, until)?;
     }
     state::with(|state| {
-        state.leases.note(token, deadline);
+        let realm = state.index(db).realm();
+        state.leases.note(token, deadline, realm);
         if let Some(client) = terms.client {
             let place = (db, name.bytes().into());
             state.bind(client, Given { place, token });
@@ -163,7 +164,8 @@ pub(crate) fn renew(ctx: Ctx<'_>, name: Str<'_>, token: u64, ms: u64) -> Result<
     }
     outlive(&ctx.open(name, Mode::Write), end_ms(now, ms));
     state::with(|state| {
-        state.leases.note(token, deadline);
+        let realm = state.index(ctx.db()).realm();
+        state.leases.note(token, deadline, realm);
         state.unsettle(ctx.db(), name.bytes());
     });
     Ok(true)
@@ -212,7 +214,7 @@ pub(crate) fn release(ctx: Ctx<'_>, name: Str<'_>) {
         .as_deref()
         .and_then(|rare| rare.hold)
         .filter(|hold| key.end_ms() == Some(hold.key_end_ms));
-    let over = header.is_pending() || hold.is_some_and(|hold| hold.value_end_ms <= now().unix_ms);
+    let over = header.is_pending() || hold.is_some_and(|hold| hold.value_end_ms < now().unix_ms);
     drop(key);
     if over {
         keyspace::unlink(&ctx.open(name, Mode::Write), ctx);
@@ -220,18 +222,6 @@ pub(crate) fn release(ctx: Ctx<'_>, name: Str<'_>) {
         let key = ctx.open(name, Mode::Write);
         key.set_end_ms(Some(hold.value_end_ms));
         end_hold(handle);
-    }
-}
-
-/// Removes a placeholder whose lease and backoff are over.
-pub(crate) fn remove_void(ctx: Ctx<'_>, name: Str<'_>) {
-    let key = ctx.open(name, Mode::Peek);
-    let Held::Entry(handle) = key.held() else {
-        return;
-    };
-    drop(key);
-    if Heap.entry(handle).header.is_pending() && kept_until_ms(handle).is_none() {
-        keyspace::unlink(&ctx.open(name, Mode::Write), ctx);
     }
 }
 

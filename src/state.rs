@@ -39,8 +39,6 @@ pub(crate) struct State {
     pub(crate) unsettled: Vec<Place>,
     /// Leases whose receiver was gone before he heard of it.
     pub(crate) unheard: Vec<Given>,
-    /// Placeholders whose key was told to outlive their lease, and when that ends (monotonic ms).
-    pub(crate) strays: Vec<(Place, u64)>,
     /// Where the data being loaded comes from.
     pub(crate) loading: Option<Source>,
     /// An entry was read from a payload, and may be about to become a key's value.
@@ -84,7 +82,6 @@ impl State {
             waiting: Waiting::default(),
             unsettled: Vec::new(),
             unheard: Vec::new(),
-            strays: Vec::new(),
             loading: None,
             just_loaded: false,
             running: false,
@@ -138,6 +135,7 @@ impl State {
         self.realms += 1;
         let fresh = Index::new(Realm(self.realms));
         let old = std::mem::replace(self.index(db), fresh);
+        self.leases.forget_all(old.realm());
         if old.heap_bytes() < LARGE {
             return;
         }
@@ -199,7 +197,8 @@ impl State {
         let Some(token) = Heap.entry_mut(handle).header.strip_lease() else {
             return;
         };
-        let ran_out = deadline.is_some_and(|deadline| deadline <= ctx::now().mono_ms);
+        // The key's expiry, on the wall clock, may come a ms before the lease's end.
+        let ran_out = deadline.is_some_and(|deadline| deadline <= ctx::now().mono_ms + 1);
         if self.leases.forget(token) && ran_out {
             self.stats
                 .record_unkeyed(|counters| counters.leases_expired += 1);

@@ -19,7 +19,6 @@ pub(crate) fn tick(ctx: Ctx<'_>) {
     let may_write = ctx.flags().primary() && !ctx.avoids_traffic();
     if may_write {
         give_up_unheard(ctx);
-        remove_strays(ctx);
         settle_all(ctx);
     }
     work(ctx, may_write);
@@ -33,22 +32,6 @@ fn give_up_unheard(ctx: Ctx<'_>) {
         let name = OwnStr::new(&given.place.1);
         // A key of another type holds no lease, which is what was to be achieved.
         let _ = leases::unlock(ctx, name.get(), given.token, None);
-    }
-}
-
-/// Removes placeholders whose lease is over and whose key would stay.
-fn remove_strays(ctx: Ctx<'_>) {
-    let now = now().mono_ms;
-    let due: Vec<(Place, u64)> = state::with(|state| {
-        state
-            .strays
-            .extract_if(.., |(_, due)| *due <= now)
-            .collect()
-    });
-    for ((db, key), _) in due {
-        ctx.select(db);
-        let name = OwnStr::new(&key);
-        leases::remove_void(ctx, name.get());
     }
 }
 
@@ -99,9 +82,7 @@ fn rearm(ctx: Ctx<'_>) {
         } else if state.indexes().any(|(_, index)| index.has_vacated()) {
             state.arm(SWEEP_EVERY_MS);
         }
-        let strays = state.strays.iter().map(|(_, due)| *due).min();
-        let due = state.waiting.next_due_ms().into_iter().chain(strays).min();
-        if let Some(due) = due.filter(|_| primary) {
+        if let Some(due) = state.waiting.next_due_ms().filter(|_| primary) {
             state.arm(due.saturating_sub(now().mono_ms).max(1));
         }
     });

@@ -5,6 +5,7 @@
 //! oldest one out is, because a tag that nothing carries must be remembered that long.
 
 use crate::clock::Epoch;
+use crate::entry::Realm;
 use std::collections::BTreeMap;
 
 /// A lease, inside its entry. Times are monotonic ms.
@@ -31,16 +32,21 @@ pub struct Backoff {
     pub era: u32,
 }
 
-/// The tokens that are out, with the time each ends by itself.
+/// The tokens that are out, with the time each ends by itself and the index of its key.
 #[derive(Debug, Default)]
 pub struct Leases {
-    out: BTreeMap<u64, u64>,
+    out: BTreeMap<u64, (u64, Realm)>,
 }
 
 impl Leases {
     /// Notes a lease that was granted or renewed.
-    pub fn note(&mut self, token: u64, deadline_ms: u64) {
-        self.out.insert(token, deadline_ms);
+    pub fn note(&mut self, token: u64, deadline_ms: u64, realm: Realm) {
+        self.out.insert(token, (deadline_ms, realm));
+    }
+
+    /// Forgets all leases of an index that is no more.
+    pub fn forget_all(&mut self, realm: Realm) {
+        self.out.retain(|_, (_, its)| *its != realm);
     }
 
     /// Notes that a lease has ended. Whether it was still thought to be out.
@@ -59,7 +65,7 @@ impl Leases {
     pub fn expire(&mut self, mono_ms: u64) -> u64 {
         let mut expired = 0;
         while let Some(first) = self.out.first_entry()
-            && *first.get() <= mono_ms
+            && first.get().0 <= mono_ms
         {
             first.remove();
             expired += 1;
@@ -93,11 +99,11 @@ mod tests {
     #[test]
     fn the_oldest_lease_is_the_oldest_that_still_runs() {
         let mut leases = Leases::default();
-        leases.note(10, 100);
-        leases.note(20, 500);
-        leases.note(30, 50);
+        leases.note(10, 100, Realm(1));
+        leases.note(20, 500, Realm(1));
+        leases.note(30, 50, Realm(1));
         assert_eq!((leases.expire(0), leases.oldest()), (0, Some(Epoch(10))));
-        leases.note(10, 900);
+        leases.note(10, 900, Realm(1));
         assert_eq!(
             (leases.expire(200), leases.oldest()),
             (0, Some(Epoch(10))),
@@ -107,5 +113,14 @@ mod tests {
         assert_eq!((leases.expire(200), leases.oldest()), (0, Some(Epoch(20))));
         assert_eq!((leases.expire(500), leases.oldest()), (2, None));
         assert!(leases.is_empty());
+    }
+
+    #[test]
+    fn leases_end_with_their_index() {
+        let mut leases = Leases::default();
+        leases.note(10, 100, Realm(1));
+        leases.note(20, 100, Realm(2));
+        leases.forget_all(Realm(1));
+        assert_eq!((leases.oldest(), leases.len()), (Some(Epoch(20)), 1));
     }
 }

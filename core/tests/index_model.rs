@@ -158,7 +158,7 @@ impl World {
         self.time += 1;
         Stamp {
             epoch: Epoch(self.time),
-            ms: self.time as i64,
+            ms: self.time.cast_signed(),
         }
     }
 

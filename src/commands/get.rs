@@ -88,11 +88,11 @@ fn with_meta(ctx: Ctx<'_>, db: i32, key: &Key<'_>, handle: Option<Handle>, stale
     ctx.reply_integer(age_ms(entry));
 }
 
-/// Fresh time left, ms: 0 if stale, -1 without end.
+/// Fresh time left, ms: 0 if stale, -1 without end. (A fresh value has at least the present ms.)
 pub(super) fn ttl_ms(look: &Look) -> i64 {
     match look.freshness {
         Freshness::Fresh(None) => -1,
-        Freshness::Fresh(Some(left)) => i64::try_from(left).unwrap_or(i64::MAX),
+        Freshness::Fresh(Some(left)) => i64::try_from(left.max(1)).unwrap_or(i64::MAX),
         Freshness::Stale(_) | Freshness::Gone => 0,
     }
 }

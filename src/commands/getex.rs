@@ -41,7 +41,7 @@ fn new_end(handle: Handle, to: Move) -> Result<Option<i64>, Error> {
 
 fn slide(ctx: Ctx<'_>, key: &Key<'_>, end: Option<i64>) {
     match end {
-        Some(end) if end <= now().unix_ms => keyspace::unlink(key, ctx),
+        Some(end) if end < now().unix_ms => keyspace::unlink(key, ctx),
         Some(_) => {
             key.set_end_ms(end);
             replicate::expiry(ctx, key.name(), end);

@@ -56,8 +56,10 @@ pub(super) fn apply<'t>(
         };
         let count = tags.clone().map(one).sum();
         state.stats.record_unkeyed(|counters| {
-            counters.invalidations += 1;
-            counters.entries_invalidated += count as u64;
+            if touch == Touch::Invalidate {
+                counters.invalidations += tags.clone().count() as u64;
+                counters.entries_invalidated += count as u64;
+            }
         });
         // Somebody may wait for a value whose lease has just died with its entry.
         state.unsettled.extend(state.waiting.places(Some(db)));

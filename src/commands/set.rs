@@ -156,7 +156,7 @@ fn refuse(call: Call<'_>, token: u64) -> Outcome {
 fn write(call: Call<'_>, set: &Set<'_>, times: Times, compute_ms: Option<u32>) -> Outcome {
     let (ctx, db) = (call.ctx, call.ctx.db());
     let key = ctx.open(call.key(), Mode::Write);
-    if times.end_ms.is_some_and(|end| end <= times.now_ms) {
+    if times.end_ms.is_some_and(|end| end < times.now_ms) {
         // Over before it began: as with SET, what was there is gone.
         if key.held() != Held::Nothing {
             keyspace::unlink(&key, ctx);

@@ -41,36 +41,38 @@ impl Life {
         }
     }
 
-    /// When it stops being fresh by its TTL; `None`: never.
+    /// The last ms in which it is fresh by its TTL; `None`: there is none. As with the expiry of a
+    /// key, the time given is itself still part of it.
     #[must_use]
     pub fn fresh_until_ms(&self) -> Option<i64> {
         self.end_ms
             .map(|end| end.saturating_sub_unsigned(self.grace_ms))
     }
 
-    /// When it may no longer be served, the mark considered; `None`: never.
+    /// The last ms in which it may be served, the mark considered; `None`: there is none. A mark
+    /// counts from its own ms on, so without a grace there is nothing left in it.
     #[must_use]
     pub fn servable_until_ms(&self) -> Option<i64> {
-        let marked_end = self
-            .mark_ms
-            .map(|mark| mark.saturating_add_unsigned(self.grace_ms));
-        match (self.end_ms, marked_end) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (end, None) | (None, end) => end,
-        }
+        let after_mark = self.mark_ms.map(|mark| {
+            mark.saturating_add_unsigned(self.grace_ms)
+                .saturating_sub(1)
+        });
+        self.end_ms.into_iter().chain(after_mark).min()
     }
 
     /// What the times say at `now_ms`.
     #[must_use]
     pub fn at(&self, now_ms: i64) -> Freshness {
-        let left = |until: i64| u64::try_from(until.saturating_sub(now_ms)).unwrap_or(0);
-        match (self.fresh_until_ms(), self.servable_until_ms()) {
-            (_, Some(end)) if left(end) == 0 => Freshness::Gone,
-            (None, _) if self.mark_ms.is_none() => Freshness::Fresh(None),
-            (Some(until), _) if self.mark_ms.is_none() && left(until) > 0 => {
-                Freshness::Fresh(Some(left(until)))
-            }
-            (_, end) => Freshness::Stale(end.map_or(0, left)),
+        let left = |until: i64| u64::try_from(until.saturating_sub(now_ms)).ok();
+        let servable = self.servable_until_ms().map(left);
+        let fresh = self.fresh_until_ms().map(left);
+        match (servable, fresh) {
+            (Some(None), _) => Freshness::Gone,
+            (_, None) if self.mark_ms.is_none() => Freshness::Fresh(None),
+            (_, Some(Some(left))) if self.mark_ms.is_none() => Freshness::Fresh(Some(left)),
+            (Some(left), _) => Freshness::Stale(left.unwrap_or(0)),
+            // Without an end there is always a mark here, which gives one.
+            (None, _) => Freshness::Gone,
         }
     }
 }
@@ -118,11 +120,12 @@ mod tests {
         let cases = [
             (life(None, 0, None), 5_000, Freshness::Fresh(None)),
             (life(Some(100), 0, None), 99, Freshness::Fresh(Some(1))),
-            (life(Some(100), 0, None), 100, Freshness::Gone),
-            (life(Some(100), 40, None), 59, Freshness::Fresh(Some(1))),
-            (life(Some(100), 40, None), 60, Freshness::Stale(40)),
-            (life(Some(100), 40, None), 99, Freshness::Stale(1)),
-            (life(Some(100), 40, None), 100, Freshness::Gone),
+            (life(Some(100), 0, None), 100, Freshness::Fresh(Some(0))),
+            (life(Some(100), 0, None), 101, Freshness::Gone),
+            (life(Some(100), 40, None), 60, Freshness::Fresh(Some(0))),
+            (life(Some(100), 40, None), 61, Freshness::Stale(39)),
+            (life(Some(100), 40, None), 100, Freshness::Stale(0)),
+            (life(Some(100), 40, None), 101, Freshness::Gone),
             // A grace longer than the whole life: stale from the start.
             (life(Some(100), 500, None), 0, Freshness::Stale(100)),
         ];
@@ -134,13 +137,14 @@ mod tests {
     #[test]
     fn a_mark_makes_stale_for_the_grace_but_never_past_the_end() {
         let cases = [
-            (life(Some(100), 40, Some(10)), 10, Freshness::Stale(40)),
+            (life(Some(100), 40, Some(10)), 10, Freshness::Stale(39)),
+            (life(Some(100), 40, Some(10)), 49, Freshness::Stale(0)),
             (life(Some(100), 40, Some(10)), 50, Freshness::Gone),
             (life(Some(100), 40, Some(90)), 95, Freshness::Stale(5)),
-            (life(Some(100), 40, Some(90)), 100, Freshness::Gone),
+            (life(Some(100), 40, Some(90)), 101, Freshness::Gone),
             (life(Some(100), 0, Some(10)), 10, Freshness::Gone),
             (life(None, 0, Some(10)), 10, Freshness::Gone),
-            (life(None, 40, Some(10)), 49, Freshness::Stale(1)),
+            (life(None, 40, Some(10)), 49, Freshness::Stale(0)),
             (life(None, 40, Some(10)), 50, Freshness::Gone),
         ];
         for (life, now, expected) in cases {
