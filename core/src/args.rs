@@ -1,5 +1,6 @@
 //! The arguments of a call, and a cursor that takes them apart.
 
+use crate::config::Config;
 use crate::error::Error;
 
 /// The arguments of a call as the server hands them over. Argument 0 is the command's name.
@@ -125,6 +126,18 @@ impl<'a, A: Argv + ?Sized> Args<'a, A> {
             .ok()
             .filter(|ms| (least..=most).contains(ms));
         in_range.ok_or(Error::OutOfRange { what, least, most })
+    }
+
+    /// The next argument as the length of a lease or backoff, ms.
+    ///
+    /// # Errors
+    /// If it is not an integer, not positive, or larger than `cache.max-lease-time`.
+    pub fn lease(&mut self, what: &'static str, config: &Config) -> Result<u64, Error> {
+        let most = config.max_lease_time_ms;
+        match self.ms(what, 1, most) {
+            Err(Error::OutOfRange { .. }) => Err(Error::LeaseTime { what, most }),
+            result => result,
+        }
     }
 
     /// The next argument as a lease's token.

@@ -141,9 +141,9 @@ settings! {
     /// How long a tag may be.
     max_tag_length: usize = "max-tag-length" integer(1_024, 1, 1_048_576) "bytes";
     /// How many dead entries CACHE.INVALIDATE removes before it replies.
-    reclaim_inline: usize = "reclaim-inline" integer(128, 0, 10_000) "";
+    reclaim_inline: usize = "reclaim-inline" integer(128, 0, 1_000) "";
     /// How long a slice of background reclaiming may take.
-    reclaim_slice_us: u64 = "reclaim-slice-us" integer(500, 10, 100_000) "microseconds";
+    reclaim_slice_us: u64 = "reclaim-slice-us" integer(500, 10, 10_000) "microseconds";
     /// Whether invalidations are published on __cache@<db>__:invalidate and :markstale.
     publish_invalidations: bool = "publish-invalidations" bool(true) "";
 }

@@ -28,6 +28,13 @@ pub enum Error {
         /// The most allowed.
         most: u64,
     },
+    /// A lease or backoff that is not positive or longer than `cache.max-lease-time`, which is given.
+    LeaseTime {
+        /// The argument.
+        what: &'static str,
+        /// The most allowed, ms.
+        most: u64,
+    },
     /// Not a token this server can have given out.
     InvalidToken,
     /// Not a cursor.
@@ -62,6 +69,10 @@ impl fmt::Display for Error {
             Self::InvalidExpire(command) => write!(f, "ERR invalid expire time in '{command}' command"),
             Self::GraceWithoutTtl => f.write_str("ERR GRACE needs a TTL: give EX, PX, EXAT or PXAT, or set cache.default-ttl"),
             Self::OutOfRange { what, least, most } => write!(f, "ERR {what} must be between {least} and {most} ms"),
+            Self::LeaseTime { what, most } => write!(
+                f,
+                "ERR {what} must be between 1 and {most} ms (cache.max-lease-time)"
+            ),
             Self::InvalidToken => f.write_str("ERR invalid token: it must be a positive integer below 2^53"),
             Self::InvalidCursor => f.write_str("ERR invalid cursor"),
             Self::InvalidTagCount => f.write_str("ERR numtags should be the number of tags that follow"),

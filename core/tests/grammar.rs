@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn tag_commands(key in bytes(), names in names(), touch in touch(), cursor: u64, count in 1..=100_000usize, pattern in option::of(bytes())) {
+    fn tag_commands(key in bytes(), names in names(), touch in touch(), cursor: u64, count in 1..=256usize, pattern in option::of(bytes())) {
         let config = Config::default();
         returns!(SetTags { key: &key, tags: tags(&names) }, words => SetTags::parse(words, &config));
         if !names.is_empty() {

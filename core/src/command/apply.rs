@@ -48,7 +48,9 @@ impl<'a> ApplySet<'a> {
             key: args.bytes()?,
             value: args.bytes()?,
             stored_ms: args.integer()?,
-            compute_ms: optional(&mut args)?.and_then(|ms| u32::try_from(ms).ok()),
+            compute_ms: optional(&mut args)?
+                .map(|ms| u32::try_from(ms).map_err(|_| Error::NotAnInteger))
+                .transpose()?,
             mark_ms: optional(&mut args)?,
             grace_ms: u64::try_from(args.integer()?).map_err(|_| Error::NotAnInteger)?,
             end_ms: optional(&mut args)?,
@@ -168,6 +170,9 @@ impl<'a> ApplyTouch<'a> {
 }
 
 fn optional<A: Argv + ?Sized>(args: &mut Args<'_, A>) -> Result<Option<i64>, Error> {
-    let value = args.integer()?;
-    Ok((value != -1).then_some(value))
+    match args.integer()? {
+        -1 => Ok(None),
+        value if value >= 0 => Ok(Some(value)),
+        _ => Err(Error::NotAnInteger),
+    }
 }

@@ -1,6 +1,6 @@
 //! `CACHE.GETEX key [EX s | PX ms | EXAT unix-s | PXAT unix-ms | PERSIST]`
 
-use super::{Encoded, once};
+use super::{Choice, Encoded};
 use crate::args::{Args, Argv};
 use crate::error::Error;
 
@@ -50,7 +50,7 @@ impl<'a> GetEx<'a> {
     /// See [`Error`].
     pub fn parse<A: Argv + ?Sized>(argv: &'a A) -> Result<Self, Error> {
         let mut args = Args::new(argv, NAME, -2)?;
-        let (key, mut ttl) = (args.bytes()?, None);
+        let (key, mut ttl) = (args.bytes()?, Choice(None));
         while let Some(option) = args.keyword() {
             let to = match option.name() {
                 b"EX" => Move::In(args.expiry(1_000)?),
@@ -60,9 +60,12 @@ impl<'a> GetEx<'a> {
                 b"PERSIST" => Move::Never,
                 _ => return Err(Error::Syntax),
             };
-            once(&mut ttl, to)?;
+            ttl.take(option, to)?;
         }
-        Ok(Self { key, ttl })
+        Ok(Self {
+            key,
+            ttl: ttl.chosen(),
+        })
     }
 
     /// What a client writes.

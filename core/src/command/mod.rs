@@ -22,6 +22,9 @@ pub mod unlock;
 
 pub use tagged::Tags;
 
+use crate::args::Keyword;
+use crate::error::Error;
+
 /// A command as a client sends it, the name first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded(pub Vec<Vec<u8>>);
@@ -56,10 +59,22 @@ impl Encoded {
     }
 }
 
-/// Takes an option that may be given once.
-fn once<T>(place: &mut Option<T>, value: T) -> Result<(), crate::error::Error> {
-    match place.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(crate::error::Error::Syntax),
+/// Options of which only one may be given. The same one may be repeated, and then the last counts,
+/// as in the `SET` of Redis.
+struct Choice<T>(Option<(Keyword, T)>);
+
+impl<T> Choice<T> {
+    fn take(&mut self, option: Keyword, value: T) -> Result<(), Error> {
+        match &self.0 {
+            Some((chosen, _)) if chosen.name() != option.name() => Err(Error::Syntax),
+            _ => {
+                self.0 = Some((option, value));
+                Ok(())
+            }
+        }
+    }
+
+    fn chosen(self) -> Option<T> {
+        self.0.map(|(_, value)| value)
     }
 }

@@ -26,7 +26,7 @@ impl<'a> Renew<'a> {
         Ok(Self {
             key: args.bytes()?,
             token: args.token()?,
-            ms: args.ms("the lease", 1, config.max_lease_time_ms)?,
+            ms: args.lease("the lease", config)?,
         })
     }
 

@@ -1,7 +1,7 @@
 //! `CACHE.SET key value [NX | XX] [EX s | PX ms | EXAT unix-s | PXAT unix-ms | KEEPTTL]
 //! [GRACE s | PGRACE ms] [TOKEN token] [TAGS numtags tag [tag ...]]`
 
-use super::{Encoded, Tags, once};
+use super::{Choice, Encoded, Tags};
 use crate::args::{Args, Argv};
 use crate::config::Config;
 use crate::error::Error;
@@ -78,29 +78,31 @@ impl<'a> Set<'a> {
     pub fn parse<A: Argv + ?Sized>(argv: &'a A, config: &Config) -> Result<Self, Error> {
         let mut args = Args::new(argv, NAME, -3)?;
         let (key, value) = (args.bytes()?, args.bytes()?);
-        let (mut condition, mut ttl, mut grace, mut tags) = (None, None, None, None);
+        let (mut condition, mut ttl, mut grace) = (Choice(None), Choice(None), Choice(None));
+        let mut tags = None;
         while let Some(option) = args.keyword() {
             match option.name() {
-                b"NX" => once(&mut condition, Condition::IfAbsent)?,
-                b"XX" => once(&mut condition, Condition::IfPresent)?,
-                b"TOKEN" => once(&mut condition, Condition::Token(args.token()?))?,
-                b"EX" => once(&mut ttl, Ttl::In(args.expiry(1_000)?))?,
-                b"PX" => once(&mut ttl, Ttl::In(args.expiry(1)?))?,
-                b"EXAT" => once(&mut ttl, Ttl::At(args.expiry(1_000)?))?,
-                b"PXAT" => once(&mut ttl, Ttl::At(args.expiry(1)?))?,
-                b"KEEPTTL" => once(&mut ttl, Ttl::Keep)?,
-                b"GRACE" => once(&mut grace, args.expiry(1_000)?.cast_unsigned())?,
-                b"PGRACE" => once(&mut grace, args.expiry(1)?.cast_unsigned())?,
-                b"TAGS" => once(&mut tags, tag_list(&mut args, config)?)?,
+                b"NX" => condition.take(option, Condition::IfAbsent)?,
+                b"XX" => condition.take(option, Condition::IfPresent)?,
+                b"TOKEN" => condition.take(option, Condition::Token(args.token()?))?,
+                b"EX" => ttl.take(option, Ttl::In(args.expiry(1_000)?))?,
+                b"PX" => ttl.take(option, Ttl::In(args.expiry(1)?))?,
+                b"EXAT" => ttl.take(option, Ttl::At(args.expiry(1_000)?))?,
+                b"PXAT" => ttl.take(option, Ttl::At(args.expiry(1)?))?,
+                b"KEEPTTL" => ttl.take(option, Ttl::Keep)?,
+                b"GRACE" => grace.take(option, args.expiry(1_000)?.cast_unsigned())?,
+                b"PGRACE" => grace.take(option, args.expiry(1)?.cast_unsigned())?,
+                // A second list would take the place of the first, tags and all.
+                b"TAGS" if tags.is_none() => tags = Some(tag_list(&mut args, config)?),
                 _ => return Err(Error::Syntax),
             }
         }
-        let ttl = ttl.unwrap_or_default();
+        let (ttl, grace) = (ttl.chosen().unwrap_or_default(), grace.chosen());
         check_grace(grace, ttl, config)?;
         Ok(Self {
             key,
             value,
-            condition,
+            condition: condition.chosen(),
             ttl,
             grace_ms: grace,
             tags: tags.unwrap_or_default(),
@@ -186,7 +188,6 @@ mod tests {
         let lines = [
             ("k", Error::Arity(NAME)),
             ("k v NX XX", Error::Syntax),
-            ("k v NX NX", Error::Syntax),
             ("k v NX TOKEN 5", Error::Syntax),
             ("k v TOKEN 5 XX", Error::Syntax),
             ("k v EX 5 PX 5", Error::Syntax),

@@ -279,16 +279,16 @@ specs! {
     "request_policy:all_shards response_policy:special" None, STATS;
     "Returns what was counted since start, or resets it." "O(P) with P prefixes"
 
-    "cache.applyset" -10 "write" "write slow" "" on_key(Access::Overwrite), APPLYSET;
+    "cache.applyset" -10 "write" "write admin dangerous slow" "" on_key(Access::Overwrite), APPLYSET;
     "Internal: the effect of CACHE.SET, for replicas and the AOF." "O(T) with T tags"
 
-    "cache.applytags" -2 "write" "write slow" "" on_key(Access::Update), &[KEY, optional(TAGS)];
+    "cache.applytags" -2 "write" "write admin dangerous slow" "" on_key(Access::Update), &[KEY, optional(TAGS)];
     "Internal: the effect of CACHE.SETTAGS, for replicas and the AOF." "O(T+V) with T tags and V bytes of value"
 
-    "cache.applyinvalidate" -3 "write" "write slow" "" None, &[arg("at-ms", Kind::UnixTime), TAGS];
+    "cache.applyinvalidate" -3 "write" "write admin dangerous slow" "" None, &[arg("at-ms", Kind::UnixTime), TAGS];
     "Internal: the effect of CACHE.INVALIDATE, for replicas and the AOF." "O(T) with T tags"
 
-    "cache.applymarkstale" -3 "write" "write slow" "" None, &[arg("at-ms", Kind::UnixTime), TAGS];
+    "cache.applymarkstale" -3 "write" "write admin dangerous slow" "" None, &[arg("at-ms", Kind::UnixTime), TAGS];
     "Internal: the effect of CACHE.MARKSTALE, for replicas and the AOF." "O(T) with T tags"
 }
 

@@ -1,6 +1,6 @@
 //! `CACHE.UNLOCK key token [BACKOFF ms]`
 
-use super::{Encoded, once};
+use super::Encoded;
 use crate::args::{Args, Argv};
 use crate::config::Config;
 use crate::error::Error;
@@ -26,10 +26,7 @@ impl<'a> Unlock<'a> {
         let (key, token, mut backoff) = (args.bytes()?, args.token()?, None);
         while let Some(option) = args.keyword() {
             match option.name() {
-                b"BACKOFF" => once(
-                    &mut backoff,
-                    args.ms("BACKOFF", 1, config.max_lease_time_ms)?,
-                )?,
+                b"BACKOFF" => backoff = Some(args.lease("BACKOFF", config)?),
                 _ => return Err(Error::Syntax),
             }
         }
