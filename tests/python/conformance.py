@@ -228,7 +228,7 @@ def statistics(s: Session) -> None:
     stats = s.map("CACHE.STATS")
     s.check("counters", [stats[n] for n in ("hits", "misses", "sets", "entries")], [2, 2, 1, 1])
     rate = stats["hit-rate"]
-    s.check("hit rate's type", type(rate), float if s.protocol == 3 else str)
+    s.check("hit rate's type", type(rate).__name__, "float" if s.protocol == 3 else "str")
     s.check("hit rate", float(rate), 0.5)
     s.expect("CACHE.STATS PREFIXES", ["page", "user"])
     page = s.map("CACHE.STATS PREFIX page")

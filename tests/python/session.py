@@ -60,7 +60,7 @@ class Session:
     def map(self, line: str) -> dict[str, Any]:
         """The reply as a map, having checked its form: a map in RESP3, a flat array in RESP2."""
         reply = self.run(line)
-        self.check(f"{line} (form of the reply)", type(reply), dict if self.protocol == 3 else list)
+        self.check(f"{line} (form of the reply)", type(reply).__name__, "dict" if self.protocol == 3 else "list")
         return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2]))
 
     def lease(self, line: str) -> int:
