@@ -2,7 +2,7 @@
 //!
 //! A fenced block marked `redis-cli` holds lines to type after `redis> `, each followed by the
 //! reply as `redis-cli --no-raw` prints it. `<any>` stands for any text within a line, a line
-//! `...` for any number of lines.
+//! `...` for any number of lines, `<token>` for the last one that `CACHE.GETORLOCK` granted.
 
 use std::fs;
 use std::io::Write;
@@ -11,11 +11,61 @@ use std::process::{Command, Stdio};
 
 use crate::common::Server;
 
-/// A block of a document: where it starts, what is typed, what is to be printed.
+/// A block of a document: where it starts, and the parts it is typed in.
 struct Session {
     line: usize,
+    parts: Vec<Part>,
+}
+
+/// What is typed without knowing what is printed, and what is to be printed.
+#[derive(Default)]
+struct Part {
     typed: Vec<String>,
     printed: Vec<String>,
+}
+
+impl Session {
+    fn add(&mut self, line: &str) {
+        if line.starts_with("redis> ") && line.contains("<token>") {
+            self.parts.push(Part::default());
+        }
+        let Some(part) = self.parts.last_mut() else {
+            return;
+        };
+        match line.strip_prefix("redis> ") {
+            Some(typed) => part.typed.push(typed.into()),
+            None => part
+                .printed
+                .push(line.trim_end().replace("<token>", "<any>")),
+        }
+    }
+
+    /// Types all parts; where the document is wrong, gives what it shows and what is real.
+    fn check(&self, server: &Server) -> Result<(), String> {
+        let mut token = String::new();
+        for Part { typed, printed } in &self.parts {
+            let typed: Vec<_> = typed
+                .iter()
+                .map(|line| line.replace("<token>", &token))
+                .collect();
+            let output = type_in(server, &typed);
+            let lines: Vec<_> = output.lines().map(str::trim_end).collect();
+            if !fits(printed, &lines) {
+                return Err(format!(
+                    "--- shown\n{}\n--- real\n{output}",
+                    printed.join("\n")
+                ));
+            }
+            if let Some(granted) = lines
+                .iter()
+                .filter_map(|l| l.strip_prefix("3) (integer) "))
+                .next_back()
+            {
+                token = granted.into();
+            }
+        }
+        Ok(())
+    }
 }
 
 fn sessions(document: &str) -> Vec<Session> {
@@ -27,15 +77,11 @@ fn sessions(document: &str) -> Vec<Session> {
             if inside {
                 sessions.push(Session {
                     line: i + 1,
-                    typed: vec![],
-                    printed: vec![],
+                    parts: vec![Part::default()],
                 });
             }
         } else if let Some(session) = sessions.last_mut().filter(|_| inside) {
-            match line.strip_prefix("redis> ") {
-                Some(typed) => session.typed.push(typed.into()),
-                None => session.printed.push(line.trim_end().into()),
-            }
+            session.add(line);
         }
     }
     sessions
@@ -87,14 +133,8 @@ fn check_document(path: &str) {
     assert!(!sessions.is_empty(), "{} shows no session", path.display());
     let mut wrong = vec![];
     for session in sessions {
-        let output = type_in(&Server::start(), &session.typed);
-        let lines: Vec<_> = output.lines().map(str::trim_end).collect();
-        if !fits(&session.printed, &lines) {
-            let place = format!("{}:{}", path.display(), session.line);
-            let expected = session.printed.join("\n");
-            wrong.push(format!(
-                "{place}\n--- shown\n{expected}\n--- real\n{output}"
-            ));
+        if let Err(difference) = session.check(&Server::start()) {
+            wrong.push(format!("{}:{}\n{difference}", path.display(), session.line));
         }
     }
     assert!(

@@ -129,7 +129,7 @@ fn getkeys_finds_the_keys() {
         "CACHE.INVALIDATE a",
         "CACHE.MARKSTALE a",
         "CACHE.TAGSCAN a 0",
-        "CACHE.STATS",
+        "CACHE.STATS RESET",
     ] {
         let reply = c.text(format!("COMMAND GETKEYS {command}"));
         assert_eq!(reply, "-ERR The command has no key arguments", "{command}");

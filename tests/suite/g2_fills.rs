@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::common::{Client, Running, Server, wait_until};
+use crate::common::{Client, Random, Running, Server, wait_until};
 
 /// The source of truth, what readers may still see of it, and for how long.
 #[derive(Default)]
@@ -14,16 +14,22 @@ struct World {
     running: Running,
 }
 
+/// Up to three milliseconds, so that everything happens in every order.
+fn dawdle(random: &mut Random) {
+    let micros = u64::try_from(random.below(3_000)).expect("a small number");
+    thread::sleep(Duration::from_micros(micros));
+}
+
 /// Takes every lease it can get and computes slowly from the truth at that time.
-fn compute(s: &Server, world: &World) {
-    let mut c = s.client();
+fn compute(s: &Server, world: &World, seed: u64) {
+    let (mut c, mut random) = (s.client(), Random::new(seed));
     while world.running.goes_on() {
         let reply = c.text("CACHE.GETORLOCK k LEASE 60000 FRESH");
         let Some((_, token)) = reply.trim_end_matches(']').rsplit_once(" :") else {
             continue;
         };
         let truth = world.truth.load(Ordering::SeqCst);
-        thread::sleep(Duration::from_micros(300));
+        dawdle(&mut random);
         c.run(format!(
             "CACHE.SET k v{truth} TOKEN {token} EX 100 GRACE 100 TAGS 2 x a"
         ));
@@ -53,7 +59,6 @@ fn change(s: &Server, world: &World, change: impl Fn(&mut Client, u64)) {
         let version = world.truth.fetch_add(1, Ordering::SeqCst) + 1;
         change(&mut c, version);
         world.oldest.store(version, Ordering::SeqCst);
-        thread::sleep(Duration::from_micros(500));
         let stats = c.stats();
         stats.int("fills") >= 100 && stats.int("fills-refused") >= 100
     });
@@ -62,8 +67,8 @@ fn change(s: &Server, world: &World, change: impl Fn(&mut Client, u64)) {
 fn race(how: impl Fn(&mut Client, u64)) {
     let (s, world) = (&Server::start(), &World::default());
     thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| compute(s, world));
+        for seed in 2..4 {
+            scope.spawn(move || compute(s, world, seed));
         }
         scope.spawn(|| check(s, world));
         world.running.during(|| change(s, world, how));

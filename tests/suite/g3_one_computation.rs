@@ -32,7 +32,7 @@ fn two_hundred_callers_cause_one_computation() {
 /// Half of the holders fill, half give up; never do two compute the same key at once.
 fn take_turns(s: &Server, me: u32, computing: &AtomicU32, computed: &AtomicU32) {
     let mut c = s.client();
-    for round in 0..40 {
+    for round in (0..).take_while(|_| computed.load(Ordering::SeqCst) < 300) {
         let reply = c.text("CACHE.GETORLOCK k WAIT 60000 LEASE 60000");
         let Some((_, token)) = reply.trim_end_matches(']').rsplit_once(" :") else {
             assert_eq!(reply, "[fresh v nil]");
@@ -47,7 +47,7 @@ fn take_turns(s: &Server, me: u32, computing: &AtomicU32, computed: &AtomicU32) 
         computing.fetch_sub(1, Ordering::SeqCst);
         computed.fetch_add(1, Ordering::SeqCst);
         match (round + me) % 2 {
-            0 => c.check(format!("CACHE.SET k v TOKEN {token}"), "OK"),
+            0 => c.check(format!("CACHE.SET k v TOKEN {token} PX 1"), "OK"),
             _ => c.check(format!("CACHE.UNLOCK k {token}"), ":1"),
         }
     }
@@ -62,7 +62,6 @@ fn holders_never_overlap() {
             scope.spawn(move || take_turns(s, me, computing, computed));
         }
     });
-    assert!(computed.load(Ordering::SeqCst) > 8);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::common::{Client, Random, Server};
 const CALL: &str = "CACHE.GETORLOCK k WAIT 60000 LEASE 60000";
 
 /// What may happen to a key while callers wait for it.
-const EVENTS: [&str; 16] = [
+const EVENTS: [&str; 15] = [
     "CACHE.SET k v",
     "CACHE.SET k v EX 100",
     "CACHE.SET k v PXAT 1000",
@@ -19,7 +19,6 @@ const EVENTS: [&str; 16] = [
     "CACHE.RENEW k {token} 1",
     "DEL k",
     "EXPIRE k -1",
-    "PEXPIRE k 1",
     "FLUSHALL",
     "FLUSHDB ASYNC",
     "RENAME k other",

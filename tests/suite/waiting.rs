@@ -154,8 +154,17 @@ fn a_refused_fill_promotes_the_longest_waiting() {
 }
 
 #[test]
-fn a_native_expiry_of_the_placeholder_promotes_the_longest_waiting() {
-    check_promotion("", |c, _| c.check("PEXPIRE k 50", ":1"));
+fn a_shorter_native_ttl_does_not_cut_a_lease_short() {
+    let s = Server::start();
+    let mut c = s.client();
+    let token = c.lease("k LEASE 60000");
+    let [mut waiter] = s.waiters("k WAIT 60000");
+    c.check("PEXPIRE k 20000", ":1");
+    wait_until("the key lives as long as its lease", || {
+        c.int("PTTL k") > 20_000
+    });
+    c.check(format!("CACHE.SET k v TOKEN {token}"), "OK");
+    waiter.check_reply(FILLED);
 }
 
 #[test]

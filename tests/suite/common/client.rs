@@ -81,6 +81,11 @@ impl Client {
         self.parser.parse_value(&mut self.stream)
     }
 
+    /// Whether the server answers, and is not loading.
+    pub(crate) fn is_served(&mut self) -> bool {
+        self.try_send("PING").is_ok() && self.try_reply().is_ok_and(|reply| show(&reply) == "PONG")
+    }
+
     /// The next reply, or the next pushed message.
     #[track_caller]
     pub(crate) fn reply(&mut self) -> Value {

@@ -11,7 +11,7 @@ pub(crate) use client::Client;
 pub(crate) use random::Random;
 pub(crate) use reply::{Fields, show};
 pub(crate) use server::{Server, Setup};
-pub(crate) use state::{gauges, wait_for_nothing};
+pub(crate) use state::{gauges, wait_for_memory, wait_for_nothing};
 pub(crate) use wait::{Running, wait_until};
 
 /// What a command answers for a key of another type.
