@@ -220,8 +220,11 @@ pub(crate) fn release(ctx: Ctx<'_>, name: Str<'_>) {
         keyspace::unlink(&ctx.open(name, Mode::Write), ctx);
     } else if let Some(hold) = hold {
         let key = ctx.open(name, Mode::Write);
-        key.set_end_ms(Some(hold.value_end_ms));
-        end_hold(handle);
+        // Opened to be changed, a key may turn out to have expired just now.
+        if key.held() == Held::Entry(handle) {
+            key.set_end_ms(Some(hold.value_end_ms));
+            end_hold(handle);
+        }
     }
 }
 

@@ -119,6 +119,10 @@ fn shorten(ctx: Ctx<'_>, db: i32, handle: Handle) {
     let until = look.life.servable_until_ms();
     if until.is_some() && until != look.life.end_ms {
         let key = ctx.open(name.get(), Mode::Write);
+        // Opened to be changed, a key may turn out to have expired just now.
+        if key.held() != Held::Entry(handle) {
+            return;
+        }
         key.set_end_ms(until);
         replicate::expiry(ctx, name.get(), until);
         if let Some(kept) = leases::kept_until_ms(handle) {

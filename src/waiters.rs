@@ -98,24 +98,27 @@ impl Drop for Answer {
     }
 }
 
-/// A waiter's time is over. The server has to be answered here and now.
-pub(crate) fn timed_out(ctx: Ctx<'_>, id: u64) {
-    state::with(|state| {
+/// A waiter's time is over. The server has to be answered here and now. Whether it had not been
+/// answered before.
+pub(crate) fn timed_out(ctx: Ctx<'_>, id: u64) -> bool {
+    let waited = state::with(|state| {
         let place = state.waiting.place(id);
-        state.waiting.leave(id);
+        let waiter = state.waiting.leave(id);
         if let Some((_, key)) = place {
             state.count(None, &key, |counters| {
                 counters.waits_timed_out += 1;
                 counters.busy += 1;
             });
         }
+        waiter.is_some()
     });
     getorlock::reply_busy(ctx);
+    waited
 }
 
-/// A waiter's connection is gone.
-pub(crate) fn disconnected(id: u64) {
-    state::with(|state| state.waiting.leave(id));
+/// A waiter's connection is gone. Whether it had not been answered before.
+pub(crate) fn disconnected(id: u64) -> bool {
+    state::with(|state| state.waiting.leave(id).is_some())
 }
 
 /// [`settle`] for a key of the selected database.

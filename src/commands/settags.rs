@@ -4,7 +4,7 @@ use super::{Call, Outcome, entry, servable};
 use crate::keyspace::{self, MODULE};
 use crate::raw::block::Heap;
 use crate::raw::ctx::{Ctx, now};
-use crate::raw::key::{Key, Mode};
+use crate::raw::key::{Held, Key, Mode};
 use crate::raw::string::Str;
 use crate::raw::user::Access;
 use crate::{acl, replicate, state};
@@ -37,6 +37,10 @@ pub(super) fn replace<'t>(
     };
     drop(key);
     let key = ctx.open(name, Mode::Write);
+    // Opened to be changed, a key may turn out to have expired just now.
+    if key.held() != Held::Entry(handle) {
+        return Ok(false);
+    }
     retag(db, &key, handle, tags)?;
     ctx.notify(MODULE, c"cache.settags", name);
     Ok(true)

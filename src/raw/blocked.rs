@@ -52,7 +52,9 @@ impl Blocked {
         unsafe { call!(RedisModule_UnblockClient(self.0.as_ptr(), data.cast())) };
     }
 
-    /// Lets go of a client that has been answered, or has gone.
+    /// Lets go of a client that has timed out or gone before it was answered. (One that is answered
+    /// and goes before the answer is sent must not be released again: the server would free it
+    /// twice.)
     fn release(blocked: *mut raw::RedisModuleBlockedClient) {
         // SAFETY: the server's rule: also after a timeout or disconnection the handle is to be
         // released, and only then is it freed.
@@ -88,8 +90,9 @@ unsafe extern "C" fn timed_out(
     // SAFETY: the context is usable and belongs to a blocked client.
     unsafe {
         let blocked = call!(RedisModule_GetBlockedClientHandle(ctx));
-        guard(|| waiters::timed_out(Ctx::new(ctx), id_of(blocked)));
-        Blocked::release(blocked);
+        if guard(|| waiters::timed_out(Ctx::new(ctx), id_of(blocked))) == Some(true) {
+            Blocked::release(blocked);
+        }
     }
     OK
 }
@@ -98,8 +101,9 @@ unsafe extern "C" fn disconnected(
     _: *mut raw::RedisModuleCtx,
     blocked: *mut raw::RedisModuleBlockedClient,
 ) {
-    guard(|| waiters::disconnected(id_of(blocked)));
-    Blocked::release(blocked);
+    if guard(|| waiters::disconnected(id_of(blocked))) == Some(true) {
+        Blocked::release(blocked);
+    }
 }
 
 unsafe extern "C" fn free_answer(_: *mut raw::RedisModuleCtx, data: *mut c_void) {

@@ -232,8 +232,9 @@ impl Index {
         };
         let before = list.members.heap_bytes();
         let position = list.members.push(slot);
-        let (grown, dead) = (list.members.heap_bytes() - before, list.dead);
-        self.inner_bytes += grown;
+        let (after, dead) = (list.members.heap_bytes(), list.dead);
+        // A chunk that is full gives back what it was too large, so this may be less.
+        self.inner_bytes = self.inner_bytes + after - before;
         self.dead += usize::from(dead);
         position
     }
