@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import redis
 
+import readme
 from server import Server
 from session import Session
 
@@ -120,7 +121,7 @@ def refused_fills(s: Session) -> None:
 
 def waiters(s: Session) -> None:
     def queue(count: int) -> None:
-        s.until(f"{count} waiting", lambda: s.map("CACHE.INFO k")["waiters"] == count)
+        s.until(f"{count} waiting", lambda: s.fields("CACHE.INFO k")["waiters"] == count)
 
     token = s.lease("CACHE.GETORLOCK k")
     crowd = [s.background("CACHE.GETORLOCK k WAIT 9000") for _ in range(5)]
@@ -259,6 +260,7 @@ def errors(s: Session) -> None:
 GROUPS: list[Callable[[Session], None]] = [
     set_and_get, times, reads, sliding, leases, refused_fills, waiters,
     tags, invalidation, inspection, scans, statistics, errors,
+    readme.readme_example, readme.readme_settings,
 ]  # fmt: skip
 
 

@@ -65,12 +65,11 @@ class Server:
         self._dir.cleanup()
 
     def connect(self, protocol: int, text: bool = True) -> redis.Redis:
-        """A client of one connection that never retries; replies are `str` unless `text` is off."""
+        """A client that never retries; replies are `str` unless `text` is off."""
         return redis.Redis(
             port=self.port,
             protocol=protocol,
             decode_responses=text,
-            single_connection_client=True,
             socket_timeout=REPLY_DEADLINE,
             retry=Retry(NoBackoff(), 0),
         )

@@ -57,11 +57,16 @@ class Session:
             wanted = "something else" if callable(want) else repr(want)
             self.failures.append(f"{what}\n         got    {got!r}\n         wanted {wanted}")
 
-    def map(self, line: str) -> dict[str, Any]:
-        """The reply as a map, having checked its form: a map in RESP3, a flat array in RESP2."""
+    def fields(self, line: str) -> dict[str, Any]:
+        """The names and values of a reply that is a map, or in RESP2 a flat array."""
         reply = self.run(line)
-        self.check(f"{line} (form of the reply)", type(reply).__name__, "dict" if self.protocol == 3 else "list")
         return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2]))
+
+    def map(self, line: str) -> dict[str, Any]:
+        """As `fields`, having checked the reply's form."""
+        form = "dict" if self.protocol == 3 else "list"
+        self.check(f"{line} (form of the reply)", type(self.run(line)).__name__, form)
+        return self.fields(line)
 
     def lease(self, line: str) -> int:
         """The token that a GETORLOCK is expected to hand out."""
