@@ -65,6 +65,30 @@ fn holders_never_overlap() {
 }
 
 #[test]
+fn no_lease_is_granted_while_another_runs() {
+    let s = Server::start();
+    let mut c = s.client();
+    c.check("CACHE.SET k old PX 100000 PGRACE 100000 TAGS 1 a", "OK");
+    c.check("PEXPIRE k 50000", ":1");
+    let token = c.refresh("k LEASE 60000", "stale old");
+    for options in ["", "FRESH", "EARLY 1000000000", "BOUND", "LEASE 1"] {
+        let reply = c.text(format!("CACHE.GETORLOCK k {options}"));
+        assert!(reply.ends_with(" nil]"), "{options}: {reply}");
+    }
+    for touch in [
+        "CACHE.SETTAGS k b",
+        "PERSIST k",
+        "CACHE.MARKSTALE b",
+        "EXPIRE k 70",
+    ] {
+        c.run(touch);
+        let reply = c.text("CACHE.GETORLOCK k");
+        assert!(reply.ends_with(" nil]"), "{touch}: {reply}");
+        assert_eq!(c.info("k").int("lease"), token, "{touch}");
+    }
+}
+
+#[test]
 fn a_holder_that_dies_is_followed_by_one_other() {
     let s = Server::start();
     let mut c = s.client();

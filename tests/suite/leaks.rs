@@ -35,6 +35,31 @@ fn random_use_with_slow_reclaiming_leaves_nothing_behind() {
     wait_for_nothing(&mut c, empty);
 }
 
+/// Large values, so that the server frees them on a thread of its own.
+#[test]
+fn random_use_with_lazy_freeing_leaves_nothing_behind() {
+    let lazy = ["eviction", "expire", "server-del", "user-del", "user-flush"];
+    let s = Server::with(
+        &lazy
+            .map(|when| format!("lazyfree-lazy-{when} yes\n"))
+            .concat(),
+    );
+    let mut c = s.client();
+    let empty = c.stats().int("index-bytes");
+    let large = vec![b'x'; 300_000];
+    for round in 0..10 {
+        use_at_random(&mut c, 40 + round, 200);
+        for key in 0..30 {
+            let key = format!("k{key}");
+            c.check(
+                [b"CACHE.SET", key.as_bytes(), &large, b"TAGS", b"1", b"t1"],
+                "OK",
+            );
+        }
+    }
+    wait_for_nothing(&mut c, empty);
+}
+
 #[test]
 fn random_use_and_a_reload_leave_nothing_behind() {
     let s = Server::start();

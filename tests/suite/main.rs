@@ -14,6 +14,7 @@ mod common;
 
 mod access;
 mod big_tag;
+mod cluster;
 mod config;
 mod docs;
 mod docs_commands;

@@ -281,6 +281,46 @@ fn a_full_sync_brings_the_state_of_every_entry() {
     r.check("CACHE.MGET fresh pending", "[nil v]");
 }
 
+/// What the replica held before must leave its index, however the new data set is loaded.
+#[test]
+fn a_full_sync_replaces_what_the_replica_had() {
+    for load in ["disabled", "swapdb"] {
+        let (primary, other) = (
+            Server::start(),
+            Server::with(&format!("repl-diskless-load {load}")),
+        );
+        let (mut p, mut r) = (primary.client(), other.client());
+        p.check("CACHE.SET k v EX 100 GRACE 50 TAGS 2 a b", "OK");
+        r.pipeline((0..300).map(|i| format!("CACHE.SET old{i} v TAGS 2 a old{i}")));
+        r.check(format!("REPLICAOF 127.0.0.1 {}", primary.port()), "OK");
+        wait_until("the replica is in sync", || r.text("CACHE.GET k") == "v");
+        check_same(&mut p, &mut r, "k");
+        assert_eq!(gauges(&mut r), [1, 2, 0], "{load}");
+        p.check("CACHE.INVALIDATE a", ":1");
+        primary.wait_for(&other);
+        r.check("CACHE.GET k", "nil");
+        wait_until("the replica follows the reclaimer", || {
+            gauges(&mut r) == [0, 0, 0]
+        });
+    }
+}
+
+#[test]
+fn a_replica_of_a_replica_gets_everything() {
+    let (primary, middle) = pair("");
+    let last = middle.replica("");
+    let (mut p, mut l) = (primary.client(), last.client());
+    p.check("CACHE.SET k v EX 100 GRACE 50 TAGS 2 a b", "OK");
+    p.check("CACHE.SET marked v EX 100 GRACE 50 TAGS 1 m", "OK");
+    p.check("CACHE.SET dead v TAGS 1 d", "OK");
+    p.check("CACHE.MARKSTALE m", ":1");
+    p.check("CACHE.INVALIDATE d", ":1");
+    wait_until("the last replica has caught up", || l.int("DBSIZE") == 2);
+    check_same(&mut p, &mut l, "k");
+    check_same(&mut p, &mut l, "marked");
+    l.check("CACHE.GET dead", "nil");
+}
+
 #[test]
 fn a_partial_sync_brings_what_was_missed() {
     let (primary, replica) = pair("");

@@ -114,14 +114,14 @@ fn a_move_wakes_all() {
 #[test]
 fn giving_the_lease_up_promotes_the_longest_waiting() {
     check_promotion("", |c, token| {
-        c.check(format!("CACHE.UNLOCK k {token}"), ":1")
+        c.check(format!("CACHE.UNLOCK k {token}"), ":1");
     });
 }
 
 #[test]
 fn an_expiring_lease_promotes_the_longest_waiting() {
     check_promotion("", |c, token| {
-        c.check(format!("CACHE.RENEW k {token} 100"), ":1")
+        c.check(format!("CACHE.RENEW k {token} 100"), ":1");
     });
 }
 

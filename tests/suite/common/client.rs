@@ -17,11 +17,11 @@ pub(crate) struct Client {
 
 /// Arguments of a command: a line of plain words (`''` is the empty one), or exact bytes.
 pub(crate) trait Words {
-    fn packed(&self) -> Vec<u8>;
+    fn packed(self) -> Vec<u8>;
 }
 
 impl Words for &str {
-    fn packed(&self) -> Vec<u8> {
+    fn packed(self) -> Vec<u8> {
         let unquote = |word: &str| {
             if word == "''" {
                 vec![]
@@ -34,25 +34,25 @@ impl Words for &str {
 }
 
 impl Words for String {
-    fn packed(&self) -> Vec<u8> {
+    fn packed(self) -> Vec<u8> {
         self.as_str().packed()
     }
 }
 
 impl Words for &[&[u8]] {
-    fn packed(&self) -> Vec<u8> {
+    fn packed(self) -> Vec<u8> {
         redis::pack_command(&self.iter().map(|word| word.to_vec()).collect::<Vec<_>>())
     }
 }
 
 impl Words for &[Vec<u8>] {
-    fn packed(&self) -> Vec<u8> {
+    fn packed(self) -> Vec<u8> {
         redis::pack_command(self)
     }
 }
 
 impl<const N: usize> Words for [&[u8]; N] {
-    fn packed(&self) -> Vec<u8> {
+    fn packed(self) -> Vec<u8> {
         self.as_slice().packed()
     }
 }
@@ -70,7 +70,14 @@ impl Client {
     /// Sends a command without reading its reply, as one does with a command that blocks.
     #[track_caller]
     pub(crate) fn send(&mut self, words: impl Words) {
-        self.try_send(words).expect("the server takes a command");
+        self.write(&words.packed());
+    }
+
+    #[track_caller]
+    fn write(&mut self, packed: &[u8]) {
+        self.stream
+            .write_all(packed)
+            .expect("the server takes a command");
     }
 
     pub(crate) fn try_send(&mut self, words: impl Words) -> io::Result<()> {
@@ -113,7 +120,8 @@ impl Client {
     #[track_caller]
     pub(crate) fn check(&mut self, words: impl Words, expected: &str) {
         let sent = words.packed();
-        let reply = self.text(words);
+        self.write(&sent);
+        let reply = self.reply_text();
         assert_eq!(reply, expected, "\n in answer to {}", sent.escape_ascii());
     }
 
