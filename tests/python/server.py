@@ -41,11 +41,7 @@ class Server:
         self._dir = tempfile.TemporaryDirectory(prefix="larder-python-")
         self._log = pathlib.Path(self._dir.name) / "redis.log"
         self.port = free_port()
-        self._process = subprocess.Popen(
-            [os.environ.get("LARDER_SERVER", "redis-server")]
-            + ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self._dir.name]
-            + ["--logfile", str(self._log), "--loadmodule", str(module_path())]
-        )
+        self._process = self._spawn(os.environ.get("LARDER_SERVER", "redis-server"))
 
     def __enter__(self) -> "Server":
         try:
@@ -77,6 +73,14 @@ class Server:
     def log_tail(self, lines: int = 40) -> str:
         """The end of the server's log, for a failure's report."""
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:]) if self._log.exists() else ""
+
+    def _spawn(self, binary: str) -> subprocess.Popen[bytes]:
+        arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self._dir.name]
+        arguments += ["--logfile", str(self._log), "--loadmodule", str(module_path())]
+        try:
+            return subprocess.Popen([binary, *arguments])
+        except FileNotFoundError:
+            raise SystemExit(f"no {binary}: install Redis, or name a server in LARDER_SERVER") from None
 
     def _await_ping(self) -> None:
         deadline = time.monotonic() + START_DEADLINE
