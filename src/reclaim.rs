@@ -61,11 +61,6 @@ pub(crate) fn dead(ctx: Ctx<'_>, db: i32, budget: Budget) {
         }
     }
     replicate::unlink_all(ctx, &batch);
-    state::with(|state| {
-        state
-            .stats
-            .record_unkeyed(|counters| counters.entries_reclaimed += done as u64);
-    });
 }
 
 /// Removes the key of a dead entry, and returns its name if there was anything to remove.
@@ -81,6 +76,9 @@ fn remove(ctx: Ctx<'_>, db: i32, handle: Handle) -> Option<OwnStr> {
     // An expired key is removed by opening it. If the entry is listed even so, it is no key's
     // value, and must not be met again.
     state::with(|state| {
+        state.count(None, name.get().bytes(), |counters| {
+            counters.entries_reclaimed += 1;
+        });
         if state.index(db).next_dead() == Some(handle) {
             state.detach(db, handle);
         }

@@ -200,8 +200,9 @@ impl State {
         // The key's expiry, on the wall clock, may come a ms before the lease's end.
         let ran_out = deadline.is_some_and(|deadline| deadline <= ctx::now().mono_ms + 1);
         if self.leases.forget(token) && ran_out {
+            let slot = Heap.entry(handle).header.stats;
             self.stats
-                .record_unkeyed(|counters| counters.leases_expired += 1);
+                .record(slot, |counters| counters.leases_expired += 1);
         }
     }
 

@@ -16,6 +16,7 @@ pub(crate) fn tick(ctx: Ctx<'_>) {
         // Loading ends with an event, which sets the timer again.
         return;
     }
+    waiters::end_patience();
     let may_write = ctx.flags().primary() && !ctx.avoids_traffic();
     if may_write {
         give_up_unheard(ctx);
@@ -82,7 +83,7 @@ fn rearm(ctx: Ctx<'_>) {
         } else if state.indexes().any(|(_, index)| index.has_vacated()) {
             state.arm(SWEEP_EVERY_MS);
         }
-        if let Some(due) = state.waiting.next_due_ms().filter(|_| primary) {
+        if let Some(due) = state.waiting.next_due_ms() {
             state.arm(due.saturating_sub(now().mono_ms).max(1));
         }
     });

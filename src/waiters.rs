@@ -4,13 +4,14 @@
 //! [`settle`], which asks the table of `CACHE.GETORLOCK` again for each waiter in turn, longest
 //! first. So there is one rule for who gets what, waiting or not.
 
+use crate::commands::getorlock;
 use crate::leases::{self, Terms};
 use crate::raw::block::Heap;
 use crate::raw::blocked::Blocked;
 use crate::raw::ctx::{Ctx, now};
 use crate::raw::key::{Held, Mode};
 use crate::raw::string::{OwnStr, Str};
-use crate::{commands::getorlock, state};
+use crate::state::{self, State};
 use larder_core::entry::Arena;
 use larder_core::error::Error;
 use larder_core::look::{Look, Outcome};
@@ -26,11 +27,16 @@ pub(crate) struct Waiter {
     pub(crate) blocked: Blocked,
     pub(crate) only_fresh: bool,
     pub(crate) terms: Terms,
+    pub(crate) deadline_ms: u64,
 }
 
 impl waiting::Waiter for Waiter {
     fn id(&self) -> u64 {
         self.blocked.id()
+    }
+
+    fn deadline_ms(&self) -> u64 {
+        self.deadline_ms
     }
 }
 
@@ -98,22 +104,36 @@ impl Drop for Answer {
     }
 }
 
-/// A waiter's time is over. The server has to be answered here and now. Whether it had not been
-/// answered before.
-pub(crate) fn timed_out(ctx: Ctx<'_>, id: u64) -> bool {
-    let waited = state::with(|state| {
-        let place = state.waiting.place(id);
-        let waiter = state.waiting.leave(id);
-        if let Some((_, key)) = place {
-            state.count(None, &key, |counters| {
-                counters.waits_timed_out += 1;
-                counters.busy += 1;
-            });
+/// Tells those whose patience has ended, some at a time.
+pub(crate) fn end_patience() {
+    for _ in 0..AT_ONCE {
+        let overdue = state::with(|state| {
+            let id = state.waiting.overdue(now().mono_ms)?;
+            give_up(state, id)
+        });
+        match overdue {
+            Some(waiter) => waiter.blocked.answer(Answer::new(Reply::Busy)),
+            None => return,
         }
-        waiter.is_some()
-    });
+    }
+}
+
+/// A waiter is let go by `CLIENT UNBLOCK`, and has to be answered here and now. Whether it had not
+/// been answered before.
+pub(crate) fn let_go(ctx: Ctx<'_>, id: u64) -> bool {
+    let waited = state::with(|state| give_up(state, id).is_some());
     getorlock::reply_busy(ctx);
     waited
+}
+
+/// Counts and forgets a waiter who gets nothing.
+fn give_up(state: &mut State, id: u64) -> Option<Waiter> {
+    let (_, key) = state.waiting.place(id)?;
+    state.count(None, &key, |counters| {
+        counters.waits_timed_out += 1;
+        counters.busy += 1;
+    });
+    state.waiting.leave(id)
 }
 
 /// A waiter's connection is gone. Whether it had not been answered before.

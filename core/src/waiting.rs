@@ -3,7 +3,7 @@
 //! Generic over the waiter, so that the order of things can be tested without a server.
 
 use std::collections::hash_map::Entry as MapEntry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 
 /// A key of a database.
@@ -13,6 +13,8 @@ pub type Place = (i32, Rc<[u8]>);
 pub trait Waiter {
     /// Not shared by anyone else who waits.
     fn id(&self) -> u64;
+    /// When its patience ends (monotonic ms).
+    fn deadline_ms(&self) -> u64;
 }
 
 #[derive(Debug)]
@@ -27,6 +29,8 @@ struct Queue<W> {
 pub struct Waiting<W> {
     queues: HashMap<Place, Queue<W>>,
     places: HashMap<u64, Place>,
+    /// Deadlines, with the waiter's number.
+    deadlines: BTreeSet<(u64, u64)>,
 }
 
 impl<W> Default for Waiting<W> {
@@ -34,6 +38,7 @@ impl<W> Default for Waiting<W> {
         Self {
             queues: HashMap::new(),
             places: HashMap::new(),
+            deadlines: BTreeSet::new(),
         }
     }
 }
@@ -67,6 +72,7 @@ impl<W: Waiter> Waiting<W> {
     pub fn join(&mut self, db: i32, key: &[u8], waiter: W, look_again_ms: u64) {
         let place: Place = (db, Rc::from(key));
         self.places.insert(waiter.id(), place.clone());
+        self.deadlines.insert((waiter.deadline_ms(), waiter.id()));
         match self.queues.entry(place) {
             MapEntry::Occupied(mut queue) => {
                 queue.get_mut().look_again_ms = look_again_ms;
@@ -81,16 +87,24 @@ impl<W: Waiter> Waiting<W> {
         }
     }
 
-    /// Forgets a waiter. Returns whether it was there.
+    /// Forgets a waiter, and returns it if it was there.
     pub fn leave(&mut self, id: u64) -> Option<W> {
         let place = self.places.remove(&id)?;
         let queue = self.queues.get_mut(&place)?;
         let at = queue.waiters.iter().position(|waiter| waiter.id() == id)?;
-        let waiter = queue.waiters.remove(at);
+        let waiter = queue.waiters.remove(at)?;
+        self.deadlines.remove(&(waiter.deadline_ms(), id));
         if queue.waiters.is_empty() {
             self.queues.remove(&place);
         }
-        waiter
+        Some(waiter)
+    }
+
+    /// The first whose patience has ended by `mono_ms`.
+    #[must_use]
+    pub fn overdue(&self, mono_ms: u64) -> Option<u64> {
+        let (deadline, id) = self.deadlines.first()?;
+        (*deadline <= mono_ms).then_some(*id)
     }
 
     /// Where somebody waits.
@@ -130,10 +144,12 @@ impl<W: Waiter> Waiting<W> {
         due.map(|(place, _)| place.clone()).collect()
     }
 
-    /// The next time at which a key is to be looked at again.
+    /// The next time at which a key is to be looked at again, or somebody's patience ends.
     #[must_use]
     pub fn next_due_ms(&self) -> Option<u64> {
-        self.queues.values().map(|queue| queue.look_again_ms).min()
+        let look_again = self.queues.values().map(|queue| queue.look_again_ms);
+        let deadline = self.deadlines.first().map(|(deadline, _)| *deadline);
+        look_again.chain(deadline).min()
     }
 
     /// All keys somebody waits for, of one database or of all.
@@ -151,9 +167,14 @@ impl<W: Waiter> Waiting<W> {
 mod tests {
     use super::*;
 
+    /// Known by a number, patient until a thousand times that.
     impl Waiter for u64 {
         fn id(&self) -> u64 {
             *self
+        }
+
+        fn deadline_ms(&self) -> u64 {
+            *self * 1_000
         }
     }
 
@@ -195,8 +216,15 @@ mod tests {
         waiting.look_again_at(&place("a"), 10);
         assert_eq!(waiting.next_due_ms(), Some(10));
         assert_eq!(waiting.places(Some(3)).len(), 1);
+        waiting.look_again_at(&place("a"), u64::MAX);
+        waiting.look_again_at(&(3, Rc::from(&b"b"[..])), u64::MAX);
+        assert_eq!(waiting.next_due_ms(), Some(1_000));
+        assert_eq!(waiting.overdue(999), None);
+        assert_eq!(waiting.overdue(5_000), Some(1), "whose patience ends first");
         waiting.leave(1);
+        assert_eq!(waiting.overdue(5_000), Some(2));
         waiting.leave(2);
+        assert_eq!(waiting.overdue(u64::MAX), None);
         assert_eq!((waiting.next_due_ms(), waiting.is_empty()), (None, true));
     }
 }

@@ -70,7 +70,7 @@ fn may_wait(ctx: Ctx<'_>, ask: &GetOrLock<'_>, config: &Config) -> bool {
 
 fn wait(call: Call<'_>, ask: &GetOrLock<'_>, config: &Config, handle: Option<Handle>) {
     let (ctx, db, name) = (call.ctx, call.ctx.db(), call.key().bytes());
-    let Some(blocked) = Blocked::block(ctx, ask.wait_ms) else {
+    let Some(blocked) = Blocked::block(ctx) else {
         return reply(call, db, handle, core_look::Outcome::Busy, None);
     };
     let now = crate::raw::ctx::now().mono_ms;
@@ -79,11 +79,12 @@ fn wait(call: Call<'_>, ask: &GetOrLock<'_>, config: &Config, handle: Option<Han
         blocked,
         only_fresh: ask.fresh,
         terms: terms(ctx, ask, config),
+        deadline_ms: now + ask.wait_ms,
     };
     state::with(|state| {
         state.waiting.join(db, name, waiter, again);
         state.count(None, name, |counters| counters.waits += 1);
-        state.arm(again.saturating_sub(now) + 1);
+        state.arm(again.saturating_sub(now).min(ask.wait_ms) + 1);
     });
 }
 

@@ -14,18 +14,21 @@ const OK: c_int = raw::REDISMODULE_OK as c_int;
 pub(crate) struct Blocked(NonNull<raw::RedisModuleBlockedClient>);
 
 impl Blocked {
-    /// Blocks the caller for `wait_ms` at most.
-    pub(crate) fn block(ctx: Ctx<'_>, wait_ms: u64) -> Option<Self> {
-        let timeout = i64::try_from(wait_ms).unwrap_or(i64::MAX);
+    /// Blocks the caller until it is answered.
+    ///
+    /// Without a timeout of the server's: a client that is answered in the same round of the server
+    /// in which its timeout is noticed would get no reply at all (Redis 7.0 unblocks it and drops
+    /// the answer). Patience is ours to watch.
+    pub(crate) fn block(ctx: Ctx<'_>) -> Option<Self> {
         // SAFETY: the context is usable and the caller may block; the callbacks below keep to what
         // the server expects: the client is unblocked exactly once, whichever of them runs.
         let blocked = unsafe {
             call!(RedisModule_BlockClient(
                 ctx.as_ptr(),
                 Some(answered),
-                Some(timed_out),
+                Some(let_go),
                 Some(free_answer),
-                timeout
+                0
             ))
         };
         let blocked = Self(NonNull::new(blocked)?);
@@ -52,7 +55,7 @@ impl Blocked {
         unsafe { call!(RedisModule_UnblockClient(self.0.as_ptr(), data.cast())) };
     }
 
-    /// Lets go of a client that has timed out or gone before it was answered. (One that is answered
+    /// Lets go of a client that was let go or has gone before it was answered. (One that is answered
     /// and goes before the answer is sent must not be released again: the server would free it
     /// twice.)
     fn release(blocked: *mut raw::RedisModuleBlockedClient) {
@@ -82,7 +85,8 @@ unsafe extern "C" fn answered(
     OK
 }
 
-unsafe extern "C" fn timed_out(
+/// For `CLIENT UNBLOCK`, which takes the place of a timeout.
+unsafe extern "C" fn let_go(
     ctx: *mut raw::RedisModuleCtx,
     _: *mut *mut raw::RedisModuleString,
     _: c_int,
@@ -90,7 +94,7 @@ unsafe extern "C" fn timed_out(
     // SAFETY: the context is usable and belongs to a blocked client.
     unsafe {
         let blocked = call!(RedisModule_GetBlockedClientHandle(ctx));
-        if guard(|| waiters::timed_out(Ctx::new(ctx), id_of(blocked))) == Some(true) {
+        if guard(|| waiters::let_go(Ctx::new(ctx), id_of(blocked))) == Some(true) {
             Blocked::release(blocked);
         }
     }

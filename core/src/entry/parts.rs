@@ -69,7 +69,8 @@ impl<'a> Draft<'a> {
             realm: Realm::default(),
             tagged_ms: entry.tagged_ms(),
             tags: SmallVec::new(),
-            stats: header.stats,
+            // A key of its own, so counted on its own.
+            stats: Slot::NONE,
         }
     }
 
