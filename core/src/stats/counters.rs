@@ -49,9 +49,9 @@ counters! {
     waits_timed_out,
     /// Leases granted while the value was still fresh.
     early_refreshes,
-    /// Tags invalidated or marked stale.
+    /// Tags invalidated (marking stale is not counted).
     invalidations,
-    /// Entries that carried a tag when it was invalidated or marked stale, added up over the tags.
+    /// Entries that carried a tag when it was invalidated, added up over the tags.
     entries_invalidated,
     /// Dead entries whose memory was given back.
     entries_reclaimed,
