@@ -1,5 +1,7 @@
 //! What a replica gets: effects with absolute times, and nothing for what changed nothing.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use crate::common::{Client, Random, Server, gauges, wait_until};
 
 /// A primary and a replica in sync.
@@ -354,6 +356,18 @@ fn a_promoted_replica_gives_larger_tokens() {
     r.check(format!("CACHE.SET pending v TOKEN {token}"), "nil");
     r.check(format!("CACHE.SET pending v TOKEN {next} TAGS 1 a"), "OK");
     r.check("CACHE.INVALIDATE a", ":2");
+}
+
+#[test]
+fn tokens_outrun_those_of_a_primary_whose_clock_was_ahead() {
+    let primary = Server::start();
+    let replica = primary.replica("cache.max-lease-time 1");
+    let mut r = replica.client();
+    r.check("CONFIG SET cache.max-lease-time 60000", "OK");
+    r.check("REPLICAOF NO ONE", "OK");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let ahead = i64::try_from((now + Duration::from_secs(59)).as_micros()).unwrap();
+    assert!(r.lease("k") > ahead);
 }
 
 #[test]
