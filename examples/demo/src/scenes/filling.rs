@@ -52,7 +52,7 @@ fn report(stage: &Stage<'_>, took: Duration, memory: usize, index: usize) {
     let (text, links) = (bytes(text), count(links));
     let (memory, index) = (bytes(memory), bytes(index));
     stage.screen.fact(format!(
-        "{text} of text with {links} tags on it take {memory} of memory, the index {index} of that"
+        "{text} of text and {links} tags take {memory} of memory, {index} of it the index"
     ));
 }
 

@@ -161,7 +161,7 @@ fn report(stage: &Stage<'_>, hero: &Record, outcomes: &[Outcome]) -> Result<(), 
         woken.len()
     ));
     screen.fact(format!(
-        "From its CACHE.SET on, half of them had the value within {}, the last after {}.",
+        "From its CACHE.SET on, half of them had it within {}, the last after {}.",
         duration(percentile(&woken, 50)),
         duration(percentile(&woken, 100)),
     ));
