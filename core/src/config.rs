@@ -144,7 +144,7 @@ settings! {
     reclaim_inline: usize = "reclaim-inline" integer(128, 0, 1_000) "";
     /// How long a slice of background reclaiming may take.
     reclaim_slice_us: u64 = "reclaim-slice-us" integer(500, 10, 10_000) "microseconds";
-    /// Whether invalidations are published on __cache@<db>__:invalidate and :markstale.
+    /// Whether invalidations are published, on the channels `__cache@N__:invalidate` and `:markstale` of database N.
     publish_invalidations: bool = "publish-invalidations" bool(true) "";
 }
 

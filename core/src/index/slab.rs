@@ -1,8 +1,9 @@
 //! A slab in chunks: ids stay valid while their cell is occupied, growing never moves what is
 //! there (no stall on a large index), and a chunk whose cells are all vacant is given back.
 
-/// Cells per chunk.
-const CHUNK: usize = 512;
+/// Bytes per chunk, about: small enough that a few tags don't cost much, large enough that a
+/// million do not need many chunks.
+const CHUNK_BYTES: usize = 4_096;
 const NIL: u32 = u32::MAX;
 
 /// What a slab is made of: a value, or the link to the next vacant cell of its chunk.
@@ -64,19 +65,22 @@ impl<C> Default for Slab<C> {
 }
 
 impl<C: Cell> Slab<C> {
+    /// Cells per chunk, a power of two.
+    const CHUNK: usize = (CHUNK_BYTES / size_of::<C>() + 1).next_power_of_two() / 2;
+
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// Ids are below this bound.
     pub(crate) fn bound(&self) -> u32 {
-        (self.chunks.len() * CHUNK) as u32
+        (self.chunks.len() * Self::CHUNK) as u32
     }
 
     /// Bytes of heap held by the cells and their tables.
     pub(crate) fn heap_bytes(&self) -> usize {
         let live = self.chunks.len() - self.gone.len();
-        live * CHUNK * size_of::<C>()
+        live * Self::CHUNK * size_of::<C>()
             + self.chunks.capacity() * size_of::<Option<Chunk<C>>>()
             + (self.open.capacity() + self.gone.capacity()) * size_of::<u32>()
     }
@@ -97,24 +101,24 @@ impl<C: Cell> Slab<C> {
             self.open.pop();
         }
         self.len += 1;
-        number * CHUNK as u32 + at
+        number * Self::CHUNK as u32 + at
     }
 
     pub(crate) fn get(&self, id: u32) -> Option<&C> {
-        let chunk = self.chunks.get(id as usize / CHUNK)?.as_ref()?;
-        let cell = &chunk.cells[id as usize % CHUNK];
+        let chunk = self.chunks.get(id as usize / Self::CHUNK)?.as_ref()?;
+        let cell = &chunk.cells[id as usize % Self::CHUNK];
         cell.next_vacant().is_none().then_some(cell)
     }
 
     pub(crate) fn get_mut(&mut self, id: u32) -> Option<&mut C> {
-        let chunk = self.chunks.get_mut(id as usize / CHUNK)?.as_mut()?;
-        let cell = &mut chunk.cells[id as usize % CHUNK];
+        let chunk = self.chunks.get_mut(id as usize / Self::CHUNK)?.as_mut()?;
+        let cell = &mut chunk.cells[id as usize % Self::CHUNK];
         cell.next_vacant().is_none().then_some(cell)
     }
 
     pub(crate) fn remove(&mut self, id: u32) -> Option<C> {
         self.get(id)?;
-        let (number, at) = (id as usize / CHUNK, id as usize % CHUNK);
+        let (number, at) = (id as usize / Self::CHUNK, id as usize % Self::CHUNK);
         let chunk = self.chunks[number].as_mut()?;
         let was_full = chunk.head == NIL;
         let cell = std::mem::replace(&mut chunk.cells[at], C::vacant(chunk.head));
@@ -130,8 +134,14 @@ impl<C: Cell> Slab<C> {
     }
 
     fn add_chunk(&mut self) -> u32 {
-        let cells = (1..=CHUNK as u32)
-            .map(|next| C::vacant(if next == CHUNK as u32 { NIL } else { next }))
+        let cells = (1..=Self::CHUNK as u32)
+            .map(|next| {
+                C::vacant(if next == Self::CHUNK as u32 {
+                    NIL
+                } else {
+                    next
+                })
+            })
             .collect();
         let chunk = Chunk {
             cells,

@@ -1,7 +1,7 @@
 //! What is counted: for the whole server and for each key prefix.
 //!
 //! [`Counters`] are plain numbers, [`Histogram`] holds compute times in constant memory,
-//! [`Prefixes`] gives the busiest key prefixes counters of their own, and [`fields`] is the one
+//! [`Prefixes`] gives the busiest key prefixes counters of their own, and [`fields()`] is the one
 //! list of names behind `CACHE.STATS`, `CACHE.STATS PREFIX` and `INFO cache`. [`Stats`] ties them
 //! together.
 
