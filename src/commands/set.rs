@@ -60,9 +60,9 @@ impl Times {
     }
 
     /// With KEEPTTL, a fresh entry's end and grace stay.
-    fn keeping(self, set: &Set<'_>, found: Option<Found>) -> Self {
+    fn keeping(self, set: &Set<'_>, found: Found) -> Self {
         match found {
-            Some(Found { handle, look }) if set.ttl == Ttl::Keep && look.is_fresh() => Self {
+            Found::Entry(handle, look) if set.ttl == Ttl::Keep && look.is_fresh() => Self {
                 end_ms: look.life.end_ms,
                 grace_ms: entry(handle).header.grace_ms,
                 ..self
@@ -72,25 +72,26 @@ impl Times {
     }
 }
 
+/// What the key holds, where that makes a difference.
 #[derive(Clone, Copy)]
-struct Found {
-    handle: Handle,
-    look: Look,
+enum Found {
+    /// Nothing, or nobody asked.
+    Nothing,
+    /// An entry.
+    Entry(Handle, Look),
+    /// A value of another type, which is there, and overwritten as `SET` does.
+    Other,
 }
 
-/// What there is, where that makes a difference.
-fn find(call: Call<'_>, set: &Set<'_>) -> Option<Found> {
+fn find(call: Call<'_>, set: &Set<'_>) -> Found {
     if set.condition.is_none() && set.ttl != Ttl::Keep {
-        return None;
+        return Found::Nothing;
     }
     let key = call.ctx.open(call.key(), Mode::Peek);
     match key.held() {
-        Held::Entry(handle) => Some(Found {
-            handle,
-            look: look(call.ctx.db(), &key, handle),
-        }),
-        // A value of another type is overwritten, as SET does.
-        Held::Nothing | Held::Other => None,
+        Held::Entry(handle) => Found::Entry(handle, look(call.ctx.db(), &key, handle)),
+        Held::Nothing => Found::Nothing,
+        Held::Other => Found::Other,
     }
 }
 
@@ -103,24 +104,31 @@ enum Permit {
     Refused { token: u64 },
 }
 
-fn permitted(ctx: Ctx<'_>, set: &Set<'_>, found: Option<Found>) -> Permit {
-    let servable = found.is_some_and(|found| found.look.is_servable());
+fn permitted(ctx: Ctx<'_>, set: &Set<'_>, found: Found) -> Permit {
+    let present = match found {
+        Found::Nothing => false,
+        Found::Entry(_, look) => look.is_servable(),
+        Found::Other => true,
+    };
     match set.condition {
-        Some(Condition::IfAbsent) if servable => Permit::No,
-        Some(Condition::IfPresent) if !servable => Permit::No,
+        Some(Condition::IfAbsent) if present => Permit::No,
+        Some(Condition::IfPresent) if !present => Permit::No,
         Some(Condition::Token(token)) => fill(ctx, set, found, token),
         _ => Permit::Yes { compute_ms: None },
     }
 }
 
-fn fill(ctx: Ctx<'_>, set: &Set<'_>, found: Option<Found>, token: u64) -> Permit {
-    let held = found.filter(|found| found.look.lease == Some(token));
+fn fill(ctx: Ctx<'_>, set: &Set<'_>, found: Found, token: u64) -> Permit {
+    let held = match found {
+        Found::Entry(handle, look) if look.lease == Some(token) => Some(handle),
+        _ => None,
+    };
     state::with(|state| {
         let touched = set
             .tags
             .iter()
             .any(|tag| state.index(ctx.db()).touched_since(tag, Epoch(token)));
-        let Some(found) = held.filter(|_| !touched) else {
+        let Some(handle) = held.filter(|_| !touched) else {
             state.count(None, set.key, |counters| counters.fills_refused += 1);
             return if held.is_some() {
                 Permit::Refused { token }
@@ -128,7 +136,7 @@ fn fill(ctx: Ctx<'_>, set: &Set<'_>, found: Option<Found>, token: u64) -> Permit
                 Permit::No
             };
         };
-        let granted = entry(found.handle)
+        let granted = entry(handle)
             .header
             .rare
             .as_ref()

@@ -338,8 +338,9 @@ fn a_key_of_another_type_is_overwritten_or_refused() {
         c.check(command, WRONG_TYPE);
     }
     c.check("CACHE.SET list v TOKEN 5", "nil");
+    c.check("CACHE.SET list v NX", "nil");
     c.check("LRANGE list 0 -1", "[x]");
-    c.check("CACHE.SET list v EX 100", "OK");
+    c.check("CACHE.SET list v XX EX 100", "OK");
     c.check("CACHE.GET list", "v");
     c.check("GET list", WRONG_TYPE);
 }
