@@ -92,7 +92,7 @@ fn no_lease_is_granted_while_another_runs() {
 fn a_holder_that_dies_is_followed_by_one_other() {
     let s = Server::start();
     let mut c = s.client();
-    let first = c.lease("k LEASE 150");
+    let first = c.lease("k LEASE 3000");
     let mut waiters: [Client; 50] = s.waiters("k WAIT 60000 LEASE 60000");
     let next = waiters[0].promoted();
     assert!(next > first);
