@@ -10,6 +10,7 @@ use larder_core::codec::{self, Meta, Tags};
 use larder_core::command::apply::ApplySet;
 use larder_core::config::LoadPolicy;
 use larder_core::entry::{Arena, Draft, Handle, Hold, Rare};
+use larder_core::index::Verdict;
 use smallvec::SmallVec;
 
 /// A key of a database, as the server names it to callbacks.
@@ -105,13 +106,13 @@ fn hold(value_end_ms: Option<i64>, key_end_ms: Option<i64>) -> Option<Hold> {
 pub(crate) fn save(io: Io, handle: Handle) {
     let mut meta = Vec::new();
     state::with(|state| {
-        let rare = state.write_down(io.db(), handle);
+        let (dead, rare) = testify(state, io.db(), handle);
         let entry = Heap.entry(handle);
         let header = entry.header;
         let tags: SmallVec<[&[u8]; 8]> = state.index(io.db()).tag_names(entry).collect();
         let parts = Meta {
             pending: header.is_pending(),
-            dead: header.is_condemned(),
+            dead,
             stored_ms: header.stored_ms,
             tagged_ms: entry.tagged_ms(),
             mark_ms: rare.mark_ms,
@@ -130,10 +131,10 @@ pub(crate) fn save(io: Io, handle: Handle) {
 /// Writes an entry as a command. The server itself adds the key's expiry.
 pub(crate) fn rewrite(io: Io, key: Str<'_>, handle: Handle) {
     let details: Vec<OwnStr> = state::with(|state| {
-        let rare = state.write_down(io.db(), handle);
+        let (dead, rare) = testify(state, io.db(), handle);
         let entry = Heap.entry(handle);
         let header = entry.header;
-        if header.is_pending() || header.is_condemned() {
+        if header.is_pending() || dead {
             return Vec::new();
         }
         let effect = ApplySet {
@@ -163,6 +164,22 @@ pub(crate) fn rewrite(io: Io, key: Str<'_>, handle: Handle) {
     ];
     strings.extend(details);
     io.emit(c"CACHE.APPLYSET", &OwnStr::pointers(&strings));
+}
+
+/// Whether an entry is dead, and its rare part with the mark its tags know of. This runs in the
+/// process that saves, so it writes nothing.
+fn testify(state: &mut State, db: i32, handle: Handle) -> (bool, Rare) {
+    state.attach(db, handle);
+    let entry = Heap.entry(handle);
+    let mut rare = entry.header.rare.as_deref().cloned().unwrap_or_default();
+    match state.index(db).verdict(entry) {
+        Verdict::Dead => (true, rare),
+        Verdict::Alive => (false, rare),
+        Verdict::Marked(ms) => {
+            rare.mark_ms = Some(rare.mark_ms.map_or(ms, |mark| mark.min(ms)));
+            (false, rare)
+        }
+    }
 }
 
 /// Adds what primary and replica must agree on.

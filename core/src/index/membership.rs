@@ -85,17 +85,25 @@ impl Index {
     /// Whether an attached entry lives. Remembers a good answer in the entry.
     pub fn judge(&self, entry: &mut EntryMut<'_>) -> Verdict {
         let seen = entry.as_ref();
-        if seen.header.is_condemned() {
-            return Verdict::Dead;
-        }
-        if !seen.header.is_tagged() || seen.checked() == self.changes {
-            return Verdict::Alive;
-        }
-        let verdict = self.judge_by_lists(seen);
-        if verdict == Verdict::Alive {
+        let fresh_look = seen.header.is_tagged() && seen.checked() != self.changes;
+        let verdict = self.verdict(seen);
+        if fresh_look && verdict == Verdict::Alive {
             entry.set_checked(self.changes);
         }
         verdict
+    }
+
+    /// Whether an attached entry lives. Writes nothing: in the process that saves a snapshot, each
+    /// page written to is a page copied.
+    #[must_use]
+    pub fn verdict(&self, entry: Entry<'_>) -> Verdict {
+        if entry.header.is_condemned() {
+            return Verdict::Dead;
+        }
+        if !entry.header.is_tagged() || entry.checked() == self.changes {
+            return Verdict::Alive;
+        }
+        self.judge_by_lists(entry)
     }
 
     /// Writes what the lists say about an entry into the entry itself.
