@@ -19,6 +19,12 @@ pub(super) fn run(call: Call<'_>) -> Outcome {
     let (ctx, db) = (call.ctx, call.ctx.db());
     let key = ctx.open(call.key(), Mode::Read);
     let handle = held(&key)?;
+    if let Some(handle) = handle.filter(|_| ask.early.is_none())
+        && state::with(|state| state.is_plainly_fresh(db, handle))
+    {
+        reply(call, db, Some(handle), core_look::Outcome::Fresh, None);
+        return Ok(());
+    }
     let look = handle.map_or(Look::NOTHING, |handle| look(db, &key, handle));
     drop(key);
     let early = handle.is_some_and(|handle| draws(&ask, &look, handle));
