@@ -5,7 +5,7 @@ use super::ctx::Ctx;
 use super::guard::guard;
 use super::io::{OK, c_string};
 use crate::commands::{self, Call, HANDLERS};
-use larder_core::command::spec::{Access, Arg, Keys, Kind, SPECS, Spec};
+use larder_core::command::spec::{Access, Arg, Keys, Kind, Spec, spec};
 use larder_core::error::Error;
 use redis_module::raw;
 use std::ffi::CString;
@@ -48,11 +48,10 @@ const ENTRIES: [Entry; HANDLERS.len()] =
 
 /// Registers all commands. Whether that worked.
 pub(crate) fn register(ctx: Ctx<'_>) -> bool {
-    let spec_of = |name: &str| SPECS.iter().find(|spec| spec.name == name);
     HANDLERS
         .iter()
         .zip(ENTRIES)
-        .all(|((name, _), entry)| spec_of(name).is_some_and(|spec| register_one(ctx, spec, entry)))
+        .all(|((name, _), entry)| spec(name).is_some_and(|spec| register_one(ctx, spec, entry)))
 }
 
 fn register_one(ctx: Ctx<'_>, spec: &Spec, entry: Entry) -> bool {

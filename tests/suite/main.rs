@@ -18,6 +18,7 @@ mod cluster;
 mod config;
 mod docs;
 mod docs_commands;
+mod docs_json;
 mod fill;
 mod freshness;
 mod g1_atomic;
