@@ -13,7 +13,7 @@ use crate::raw::ctx::{Ctx, wall_us};
 use crate::raw::key::{Held, Mode};
 use crate::raw::string::{OwnStr, Str};
 use crate::{keyspace, leases, state};
-use larder_core::entry::{Arena, Draft, Handle};
+use larder_core::entry::{Arena, Draft, Handle, Life, Rare};
 use larder_core::stats::Slot;
 
 /// Where data that is being loaded comes from.
@@ -77,16 +77,41 @@ fn rebuild(ctx: Ctx<'_>, name: Str<'_>, handle: Handle) {
     let _ = keyspace::store(db, &key, draft, tags.iter().map(|tag| &**tag), key.end_ms());
 }
 
-/// Somebody set or removed the expiry of a key. That is where its value ends from now on, but a
-/// lease is not altered: the key lives as long as it, and a placeholder no longer.
+/// Somebody set or removed the expiry of a key. That is where its value ends from now on, unless it
+/// is over; a mark still ends it earlier, and a lease keeps the key.
 fn end_moved(ctx: Ctx<'_>, name: Str<'_>) {
-    let Held::Entry(handle) = ctx.open(name, Mode::Peek).held() else {
+    let db = ctx.db();
+    let key = ctx.open(name, Mode::Peek);
+    let (held, key_end) = (key.held(), key.end_ms());
+    drop(key);
+    let Held::Entry(handle) = held else { return };
+    let rare = state::with(|state| state.write_down(db, handle));
+    // A rewritten AOF repeats the expiry that the entry brought with it.
+    let repeated = rare
+        .hold
+        .is_some_and(|hold| key_end == Some(hold.key_end_ms));
+    if rare == Rare::default() || repeated {
         return;
-    };
-    match leases::kept_until_ms(handle) {
-        Some(until) => leases::outlive(&ctx.open(name, Mode::Write), until),
-        None => leases::end_hold(handle),
     }
+    let key = ctx.open(name, Mode::Write);
+    if key.held() != Held::Entry(handle) {
+        return;
+    }
+    let kept = leases::kept_until_ms(handle);
+    if leases::is_hollow(handle) {
+        key.set_end_ms(Some(kept.unwrap_or(0)));
+        return state::with(|state| {
+            state.hollow.push((db, name.bytes().into()));
+            state.arm(0);
+        });
+    }
+    let grace = Heap.entry(handle).header.grace_ms;
+    let life = Life {
+        end_ms: key_end,
+        grace_ms: grace,
+        mark_ms: rare.mark_ms,
+    };
+    leases::set_ends(&key, handle, life.servable_until_ms(), kept);
 }
 
 /// One database or all were emptied.

@@ -106,34 +106,48 @@ pub(crate) fn outlive(key: &Key<'_>, until_ms: i64) {
     let Held::Entry(handle) = key.held() else {
         return;
     };
-    if Heap.entry(handle).header.is_pending() {
+    if is_hollow(handle) {
         return key.set_end_ms(Some(until_ms));
     }
-    let Some(key_end) = key.end_ms() else { return };
-    let mut heap = Heap;
-    let header = heap.entry_mut(handle).header;
-    let rare = header.rare_mut();
-    let value_end_ms = match rare.hold {
-        Some(hold) if hold.key_end_ms == key_end => hold.value_end_ms,
-        _ => key_end,
-    };
-    let key_end_ms = value_end_ms.max(until_ms);
-    rare.hold = (key_end_ms > value_end_ms).then_some(Hold {
-        value_end_ms,
-        key_end_ms,
-    });
-    header.tidy();
-    key.set_end_ms(Some(key_end_ms));
+    let value_end = hold(handle).map(|hold| hold.value_end_ms).or(key.end_ms());
+    set_ends(key, handle, value_end, Some(until_ms));
 }
 
-/// The key of an entry ends with its value again.
-pub(crate) fn end_hold(handle: Handle) {
+/// Has a value end at a time (`None`: never), and its key when the value does, or at `kept_ms` if
+/// that is later.
+pub(crate) fn set_ends(
+    key: &Key<'_>,
+    handle: Handle,
+    value_end: Option<i64>,
+    kept_ms: Option<i64>,
+) {
+    let key_end = value_end.map(|end| kept_ms.map_or(end, |kept| kept.max(end)));
     let mut heap = Heap;
     let header = heap.entry_mut(handle).header;
-    if header.rare.is_some() {
-        header.rare_mut().hold = None;
+    let held = value_end.zip(key_end).filter(|(value, key)| key > value);
+    if held.is_some() || header.rare.is_some() {
+        header.rare_mut().hold = held.map(|(value_end_ms, key_end_ms)| Hold {
+            value_end_ms,
+            key_end_ms,
+        });
         header.tidy();
     }
+    if key.end_ms() != key_end {
+        key.set_end_ms(key_end);
+    }
+}
+
+/// Whether nothing is left of an entry but its lease or backoff: a placeholder, or a value that is
+/// over while its key is kept.
+pub(crate) fn is_hollow(handle: Handle) -> bool {
+    let header = Heap.entry(handle).header;
+    header.is_pending() || hold(handle).is_some_and(|hold| hold.value_end_ms < now().unix_ms)
+}
+
+/// Whether a key is kept beyond its value, and how long.
+pub(crate) fn hold(handle: Handle) -> Option<Hold> {
+    let rare = Heap.entry(handle).header.rare.as_deref();
+    rare.and_then(|rare| rare.hold)
 }
 
 /// When the entry's lease or backoff ends, monotonic ms.
@@ -204,28 +218,48 @@ fn back_off(ctx: Ctx<'_>, name: Str<'_>, handle: Handle, ms: u64) {
 /// After a lease has ended without a value: a placeholder goes, and a key that was kept for the
 /// lease ends with its value again.
 pub(crate) fn release(ctx: Ctx<'_>, name: Str<'_>) {
-    let key = ctx.open(name, Mode::Peek);
-    let Held::Entry(handle) = key.held() else {
+    let Held::Entry(handle) = ctx.open(name, Mode::Peek).held() else {
         return;
     };
-    let header = Heap.entry(handle).header;
-    let hold = header
-        .rare
-        .as_deref()
-        .and_then(|rare| rare.hold)
-        .filter(|hold| key.end_ms() == Some(hold.key_end_ms));
-    let over = header.is_pending() || hold.is_some_and(|hold| hold.value_end_ms < now().unix_ms);
-    drop(key);
-    if over {
+    let held = hold(handle);
+    if is_hollow(handle) {
         keyspace::unlink(&ctx.open(name, Mode::Write), ctx);
-    } else if let Some(hold) = hold {
+    } else if let Some(hold) = held {
         let key = ctx.open(name, Mode::Write);
         // Opened to be changed, a key may turn out to have expired just now.
         if key.held() == Held::Entry(handle) {
-            key.set_end_ms(Some(hold.value_end_ms));
-            end_hold(handle);
+            set_ends(&key, handle, Some(hold.value_end_ms), None);
         }
     }
+}
+
+/// Puts a placeholder with the same lease in the place of a value that is over and whose key is
+/// kept: replicas, which don't know of the lease, must not see the value come back with a new TTL.
+pub(crate) fn hollow_out(ctx: Ctx<'_>, name: Str<'_>) {
+    let Held::Entry(handle) = ctx.open(name, Mode::Peek).held() else {
+        return;
+    };
+    if Heap.entry(handle).header.is_pending() || !is_hollow(handle) {
+        return;
+    }
+    let key = ctx.open(name, Mode::Write);
+    let Some(until) = kept_until_ms(handle).filter(|_| key.held() == Held::Entry(handle)) else {
+        return keyspace::unlink(&key, ctx);
+    };
+    // The lease is taken from the old block lest it ends with it.
+    let rare = Heap.entry_mut(handle).header.rare.take().map(|rare| Rare {
+        hold: None,
+        mark_ms: None,
+        ..*rare
+    });
+    let draft = Draft {
+        key: name.bytes(),
+        rare: rare.unwrap_or_default(),
+        ..Draft::default()
+    };
+    // A placeholder is never too large to be stored.
+    let _ = keyspace::store(ctx.db(), &key, draft, std::iter::empty(), Some(until));
+    replicate::unlink(ctx, &[name]);
 }
 
 /// The entry of a key, if this token is that of its lease.

@@ -121,10 +121,7 @@ fn shorten(ctx: Ctx<'_>, db: i32, handle: Handle) {
         if key.held() != Held::Entry(handle) {
             return;
         }
-        key.set_end_ms(until);
+        leases::set_ends(&key, handle, until, leases::kept_until_ms(handle));
         replicate::expiry(ctx, name.get(), until);
-        if let Some(kept) = leases::kept_until_ms(handle) {
-            leases::outlive(&key, kept);
-        }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct State {
     pub(crate) unsettled: Vec<Place>,
     /// Leases whose receiver was gone before he heard of it.
     pub(crate) unheard: Vec<Given>,
+    /// Keys whose expiry was set when their value was over, and only a lease kept them.
+    pub(crate) hollow: Vec<Place>,
     /// Where the data being loaded comes from.
     pub(crate) loading: Option<Source>,
     /// An entry was read from a payload, and may be about to become a key's value.
@@ -82,6 +84,7 @@ impl State {
             waiting: Waiting::default(),
             unsettled: Vec::new(),
             unheard: Vec::new(),
+            hollow: Vec::new(),
             loading: None,
             just_loaded: false,
             running: false,

@@ -20,6 +20,7 @@ pub(crate) fn tick(ctx: Ctx<'_>) {
     let may_write = ctx.flags().primary() && !ctx.avoids_traffic();
     if may_write {
         give_up_unheard(ctx);
+        hollow_out(ctx);
         settle_all(ctx);
     }
     work(ctx, may_write);
@@ -33,6 +34,14 @@ fn give_up_unheard(ctx: Ctx<'_>) {
         let name = OwnStr::new(&given.place.1);
         // A key of another type holds no lease, which is what was to be achieved.
         let _ = leases::unlock(ctx, name.get(), given.token, None);
+    }
+}
+
+/// Removes values that are over and whose key was given a new expiry.
+fn hollow_out(ctx: Ctx<'_>) {
+    for (db, key) in state::with(|state| std::mem::take(&mut state.hollow)) {
+        ctx.select(db);
+        leases::hollow_out(ctx, OwnStr::new(&key).get());
     }
 }
 

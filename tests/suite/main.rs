@@ -25,6 +25,7 @@ mod g1_atomic;
 mod g2_fills;
 mod g3_one_computation;
 mod g4_wakeups;
+mod held;
 mod hostile;
 mod invalidate;
 mod keylife;

@@ -79,10 +79,8 @@ impl Life {
 
 /// When a value ends: with its key, unless the key was kept longer because of a lease.
 fn value_end(hold: Option<Hold>, key_end_ms: Option<i64>) -> Option<i64> {
-    match hold {
-        Some(hold) if key_end_ms == Some(hold.key_end_ms) => Some(hold.value_end_ms),
-        _ => key_end_ms,
-    }
+    let held = hold.map(|hold| hold.value_end_ms);
+    held.into_iter().chain(key_end_ms).min()
 }
 
 impl Rare {
@@ -153,14 +151,15 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_ends_when_the_key_expiry_was_set_by_somebody_else() {
+    fn a_held_value_ends_before_its_key() {
         let hold = Some(Hold {
             value_end_ms: 100,
             key_end_ms: 5_000,
         });
         assert_eq!(value_end(hold, Some(5_000)), Some(100));
-        assert_eq!(value_end(hold, Some(7_000)), Some(7_000));
-        assert_eq!(value_end(hold, None), None);
+        assert_eq!(value_end(hold, Some(50)), Some(50));
+        assert_eq!(value_end(hold, None), Some(100));
         assert_eq!(value_end(None, Some(9)), Some(9));
+        assert_eq!(value_end(None, None), None);
     }
 }

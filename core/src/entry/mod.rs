@@ -94,8 +94,8 @@ pub struct Rare {
     pub hold: Option<Hold>,
 }
 
-/// A key whose Redis expiry was moved because of a lease. It holds only as long as the key's
-/// expiry is the one that was set then: a native `EXPIRE` since has the last word.
+/// A key whose Redis expiry was moved because of a lease: its value ends before it does. That stays
+/// true wherever the entry is carried, until somebody sets the key's expiry anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hold {
     /// When the value ends, unix ms.

@@ -49,12 +49,15 @@ pub struct Parts<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// A copy of `entry` under another key, without what belongs to a key (lease, backoff, hold)
+    /// A copy of `entry` under another key, without what belongs to a key (lease and backoff)
     /// or to an index: its tags are to be filled in.
     #[must_use]
     pub fn copy_of(entry: Entry<'a>, key: &'a [u8]) -> Self {
         let header = entry.header;
-        let mark_ms = header.rare.as_ref().and_then(|rare| rare.mark_ms);
+        let (mark_ms, hold) = match header.rare.as_deref() {
+            Some(rare) => (rare.mark_ms, rare.hold),
+            None => (None, None),
+        };
         Self {
             key,
             value: (!header.is_pending()).then(|| entry.value()),
@@ -63,6 +66,7 @@ impl<'a> Draft<'a> {
             compute_ms: header.compute_ms(),
             rare: Rare {
                 mark_ms,
+                hold,
                 ..Rare::default()
             },
             condemned: header.is_condemned() || header.is_pending(),
