@@ -58,11 +58,30 @@ fn arrived(ctx: Ctx<'_>, name: Str<'_>) {
         } else {
             Heap.entry_mut(handle).header.stats = Slot::NONE;
         }
+        end_marked(ctx, name);
     }
     state::with(|state| {
         state.unsettle(db, name.bytes());
         state.arm_for_work();
     });
+}
+
+/// Has the key of an entry that arrives marked stale end when its value does, whatever expiry it
+/// came with.
+fn end_marked(ctx: Ctx<'_>, name: Str<'_>) {
+    let key = ctx.open(name, Mode::Peek);
+    let Held::Entry(handle) = key.held() else {
+        return;
+    };
+    let life = Life::of(Heap.entry(handle).header, key.end_ms(), None);
+    drop(key);
+    if life.mark_ms.is_none() || life.servable_until_ms() == life.end_ms {
+        return;
+    }
+    let key = ctx.open(name, Mode::Write);
+    if key.held() == Held::Entry(handle) {
+        leases::set_ends(&key, handle, life.servable_until_ms(), None);
+    }
 }
 
 /// Gives a key an entry that knows the key's name, in place of the one it holds.

@@ -22,7 +22,11 @@ pub(super) fn run(call: Call<'_>) -> Outcome {
 fn describe(ctx: Ctx<'_>, db: i32, name: &[u8], handle: Handle, look: &Look) {
     let entry = entry(handle);
     let servable = look.is_servable();
-    let compute = entry.header.compute_ms().map_or(-1, i64::from);
+    let compute = entry
+        .header
+        .compute_ms()
+        .filter(|_| servable)
+        .map_or(-1, i64::from);
     let tags = if servable {
         tags::visible(db, handle, &Eyes::of(ctx))
     } else {
@@ -46,7 +50,14 @@ fn describe(ctx: Ctx<'_>, db: i32, name: &[u8], handle: Handle, look: &Look) {
             },
         ),
         (b"ttl-ms", get::ttl_ms(look)),
-        (b"grace-ms", entry.header.grace_ms.cast_signed()),
+        (
+            b"grace-ms",
+            if servable {
+                entry.header.grace_ms.cast_signed()
+            } else {
+                0
+            },
+        ),
         (b"age-ms", if servable { age_ms(entry) } else { 0 }),
         (b"compute-ms", compute),
     ];

@@ -137,3 +137,15 @@ fn a_marked_entry_with_a_lease_keeps_both() {
     assert_eq!(c.info("m").int("lease"), token);
     assert!((50_000..=60_000).contains(&c.int("PTTL m")));
 }
+
+#[test]
+fn a_marked_payload_goes_even_if_it_was_restored_for_ever() {
+    let s = Server::start();
+    let mut c = s.client();
+    c.check("CACHE.SET m v PX 5000 PGRACE 300 TAGS 1 a", "OK");
+    c.check("CACHE.MARKSTALE a", ":1");
+    let payload = c.bytes("DUMP m");
+    c.check([b"RESTORE", &b"r"[..], b"0", &payload[..]], "OK");
+    c.check("CACHE.GET r", "nil");
+    wait_until("the entry is removed", || c.int("EXISTS r") == 0);
+}
