@@ -183,5 +183,6 @@ pub(crate) fn running() {
     state::with(|state| {
         state.running = state.running || state.loading.is_none();
         state.expire_leases();
+        state.check_alarm();
     });
 }

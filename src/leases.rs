@@ -181,6 +181,7 @@ pub(crate) fn renew(ctx: Ctx<'_>, name: Str<'_>, token: u64, ms: u64) -> Result<
         let realm = state.index(ctx.db()).realm();
         state.leases.note(token, deadline, realm);
         state.unsettle(ctx.db(), name.bytes());
+        state.arm_for_work();
     });
     Ok(true)
 }
@@ -243,7 +244,11 @@ pub(crate) fn hollow_out(ctx: Ctx<'_>, name: Str<'_>) {
         return;
     }
     let key = ctx.open(name, Mode::Write);
-    let Some(until) = kept_until_ms(handle).filter(|_| key.held() == Held::Entry(handle)) else {
+    // Opened to be changed, a key may turn out to have expired just now.
+    if key.held() != Held::Entry(handle) {
+        return;
+    }
+    let Some(until) = kept_until_ms(handle) else {
         return keyspace::unlink(&key, ctx);
     };
     // The lease is taken from the old block lest it ends with it.

@@ -50,8 +50,8 @@ pub(crate) struct State {
     pub(crate) cluster: bool,
     indexes: Vec<Index>,
     realms: u32,
-    /// When the next timer fires (monotonic ms).
-    alarm_ms: Option<u64>,
+    /// When the next timer fires (monotonic ms), and its number.
+    alarm: Option<(u64, u64)>,
 }
 
 /// Borrows the state. Not to be nested.
@@ -91,7 +91,7 @@ impl State {
             cluster: false,
             indexes: Vec::new(),
             realms: 0,
-            alarm_ms: None,
+            alarm: None,
         }
     }
 
@@ -340,15 +340,23 @@ impl State {
     /// Makes sure a timer fires in `delay_ms` at the latest.
     pub(crate) fn arm(&mut self, delay_ms: u64) {
         let due = ctx::now().mono_ms + delay_ms;
-        if self.alarm_ms.is_none_or(|alarm| due < alarm) {
-            self.alarm_ms = Some(due);
-            timer::start(delay_ms);
+        if self.alarm.is_none_or(|(at, _)| due < at) {
+            // One timer at a time: each that fires sets the next.
+            if let Some((_, timer)) = self.alarm.take() {
+                timer::stop(timer);
+            }
+            self.alarm = Some((due, timer::start(delay_ms)));
         }
+    }
+
+    /// Whether keys wait for the next tick.
+    pub(crate) fn has_put_off(&self) -> bool {
+        !(self.unsettled.is_empty() && self.unheard.is_empty() && self.hollow.is_empty())
     }
 
     /// Makes sure a timer fires in time if something is left to do.
     pub(crate) fn arm_for_work(&mut self) {
-        if !self.unsettled.is_empty() || !self.unheard.is_empty() {
+        if self.has_put_off() {
             self.arm(0);
         } else if self
             .indexes
@@ -361,9 +369,25 @@ impl State {
         }
     }
 
+    /// Sets the timer anew if it is overdue: the server's timers go by the wall clock, which may have
+    /// been set back.
+    pub(crate) fn check_alarm(&mut self) {
+        let now = ctx::now().mono_ms;
+        if self.alarm.is_some_and(|(at, _)| at + OVERDUE_MS < now) {
+            self.arm_at_once();
+        }
+    }
+
+    fn arm_at_once(&mut self) {
+        if let Some((_, timer)) = self.alarm.take() {
+            timer::stop(timer);
+        }
+        self.arm(0);
+    }
+
     /// A timer has fired.
     pub(crate) fn alarm_fired(&mut self) {
-        self.alarm_ms = None;
+        self.alarm = None;
     }
 }
 
@@ -379,6 +403,9 @@ fn number(position: usize) -> i32 {
 
 /// So many leases of a connection are kept without asking whether they have ended.
 const FEW_LEASES: usize = 16;
+
+/// A timer that late does not come, ms.
+const OVERDUE_MS: u64 = 1_000;
 
 /// How soon a tag that nothing carries any more is looked at, ms.
 const SWEEP_AFTER_MS: u64 = 10;

@@ -24,7 +24,7 @@ pub(crate) fn tick(ctx: Ctx<'_>) {
         settle_all(ctx);
     }
     work(ctx, may_write);
-    rearm(ctx);
+    rearm(ctx, may_write);
 }
 
 /// Gives up leases whose holder is gone.
@@ -68,7 +68,10 @@ fn work(ctx: Ctx<'_>, may_write: bool) {
         (Budget::slice(state.config.reclaim_slice_us), dbs)
     });
     for db in dbs {
-        reclaim::marks(ctx, db, budget);
+        // While clients are paused a primary must not write; a replica's walk writes nothing.
+        if may_write || !ctx.flags().primary() {
+            reclaim::marks(ctx, db, budget);
+        }
         if may_write {
             reclaim::dead(ctx, db, budget);
         }
@@ -80,20 +83,24 @@ fn work(ctx: Ctx<'_>, may_write: bool) {
     }
 }
 
-fn rearm(ctx: Ctx<'_>) {
+/// How soon to look again while clients are paused, ms.
+const PAUSED_MS: u64 = 20;
+
+fn rearm(ctx: Ctx<'_>, may_write: bool) {
     let primary = ctx.flags().primary();
+    let soon = if may_write || !primary { 1 } else { PAUSED_MS };
     state::with(|state| {
-        let unsettled = !state.unsettled.is_empty() || !state.unheard.is_empty();
+        let unsettled = state.has_put_off();
         let busy = state
             .indexes()
             .any(|(_, index)| index.has_marks() || (primary && index.has_dead()));
         if busy || (unsettled && primary) {
-            state.arm(1);
+            state.arm(soon);
         } else if state.indexes().any(|(_, index)| index.has_vacated()) {
             state.arm(SWEEP_EVERY_MS);
         }
         if let Some(due) = state.waiting.next_due_ms() {
-            state.arm(due.saturating_sub(now().mono_ms).max(1));
+            state.arm(due.saturating_sub(now().mono_ms).max(soon));
         }
     });
 }

@@ -70,7 +70,7 @@ pub(super) fn set(call: Call<'_>) -> Outcome {
 pub(super) fn tags(call: Call<'_>) -> Outcome {
     let effect = ApplyTags::parse(&call.argv)?;
     acl::check_tags(call.ctx, Access::Write, effect.tags.iter())?;
-    let done = settags::replace(call.ctx, call.key(), effect.tags.iter())?;
+    let done = settags::apply(call.ctx, call.key(), effect.tags.iter())?;
     call.ctx.replicate_verbatim();
     call.ctx.reply_integer(done.into());
     Ok(())

@@ -1,6 +1,6 @@
 //! `CACHE.SETTAGS key [tag ...]`
 
-use super::{Call, Outcome, entry, servable};
+use super::{Call, Outcome, entry, held, servable};
 use crate::keyspace::{self, MODULE};
 use crate::raw::block::Heap;
 use crate::raw::ctx::{Ctx, now};
@@ -11,6 +11,7 @@ use crate::{acl, replicate, state};
 use larder_core::command::settags::SetTags;
 use larder_core::entry::{Arena, Draft, Handle};
 use larder_core::error::Error;
+use larder_core::index::Verdict;
 
 pub(super) fn run(call: Call<'_>) -> Outcome {
     let config = call.config();
@@ -25,23 +26,48 @@ pub(super) fn run(call: Call<'_>) -> Outcome {
 }
 
 /// Gives the entry of a key other tags, which count from now. Whether there was one to serve.
-pub(super) fn replace<'t>(
+fn replace<'t>(
     ctx: Ctx<'_>,
     name: Str<'_>,
     tags: impl Iterator<Item = &'t [u8]>,
 ) -> Result<bool, Error> {
-    let db = ctx.db();
-    let key = ctx.open(name, Mode::Peek);
-    let Some((handle, _)) = servable(db, &key)? else {
-        return Ok(false);
+    let found = servable(ctx.db(), &ctx.open(name, Mode::Peek))?;
+    match found {
+        Some((handle, _)) => put(ctx, name, handle, tags),
+        None => Ok(false),
+    }
+}
+
+/// The same as an effect: what was servable when it was given its tags need not be when that is
+/// replayed, so the time is not looked at.
+pub(super) fn apply<'t>(
+    ctx: Ctx<'_>,
+    name: Str<'_>,
+    tags: impl Iterator<Item = &'t [u8]>,
+) -> Result<bool, Error> {
+    let found = held(&ctx.open(name, Mode::Peek))?;
+    let alive = |handle: &Handle| {
+        let verdict = state::with(|state| state.judge(ctx.db(), *handle));
+        verdict != Verdict::Dead && !entry(*handle).header.is_pending()
     };
-    drop(key);
+    match found.filter(alive) {
+        Some(handle) => put(ctx, name, handle, tags),
+        None => Ok(false),
+    }
+}
+
+fn put<'t>(
+    ctx: Ctx<'_>,
+    name: Str<'_>,
+    handle: Handle,
+    tags: impl Iterator<Item = &'t [u8]>,
+) -> Result<bool, Error> {
     let key = ctx.open(name, Mode::Write);
     // Opened to be changed, a key may turn out to have expired just now.
     if key.held() != Held::Entry(handle) {
         return Ok(false);
     }
-    retag(db, &key, handle, tags)?;
+    retag(ctx.db(), &key, handle, tags)?;
     ctx.notify(MODULE, c"cache.settags", name);
     Ok(true)
 }

@@ -53,6 +53,6 @@ required! {
     RedisModule_ReplyWithNull RedisModule_ReplyWithSimpleString
     RedisModule_ReplyWithStringBuffer RedisModule_SaveStringBuffer RedisModule_SelectDb
     RedisModule_SetAbsExpire RedisModule_SetCommandInfo RedisModule_SetDisconnectCallback
-    RedisModule_SetModuleOptions RedisModule_StringPtrLen RedisModule_SubscribeToKeyspaceEvents
+    RedisModule_SetModuleOptions RedisModule_StopTimer RedisModule_StringPtrLen RedisModule_SubscribeToKeyspaceEvents
     RedisModule_SubscribeToServerEvent RedisModule_UnblockClient RedisModule_UnlinkKey
 }

@@ -17,8 +17,8 @@ pub(crate) fn prepare(ctx: Ctx<'_>) {
     DETACHED.store(detached, Ordering::Relaxed);
 }
 
-/// Has [`tick::tick`] called in `delay_ms`.
-pub(crate) fn start(delay_ms: u64) {
+/// Has [`tick::tick`] called in `delay_ms`. Returns the timer's number.
+pub(crate) fn start(delay_ms: u64) -> u64 {
     let ctx = DETACHED.load(Ordering::Relaxed);
     let delay = i64::try_from(delay_ms).unwrap_or(i64::MAX);
     // SAFETY: the context lives for ever; the callback takes no data. We hold the server's lock.
@@ -29,7 +29,16 @@ pub(crate) fn start(delay_ms: u64) {
             Some(fired),
             std::ptr::null_mut()
         ))
-    };
+    }
+}
+
+/// Stops a timer that has not fired yet.
+pub(crate) fn stop(timer: u64) {
+    let ctx = DETACHED.load(Ordering::Relaxed);
+    // SAFETY: the context lives for ever; the server looks the number up, there is no data.
+    unsafe {
+        call!(RedisModule_StopTimer(ctx, timer, std::ptr::null_mut()));
+    }
 }
 
 /// Uses the detached context where a callback brings none.
