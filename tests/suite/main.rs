@@ -32,6 +32,7 @@ mod keylife;
 mod leaks;
 mod lease;
 mod markstale;
+mod pause;
 mod persistence;
 mod replication;
 mod soak;
