@@ -68,7 +68,7 @@ fn arrived(ctx: Ctx<'_>, name: Str<'_>) {
 
 /// Has the key of an entry that arrives marked stale end when its value does, whatever expiry it
 /// came with.
-fn end_marked(ctx: Ctx<'_>, name: Str<'_>) {
+pub(crate) fn end_marked(ctx: Ctx<'_>, name: Str<'_>) {
     let key = ctx.open(name, Mode::Peek);
     let Held::Entry(handle) = key.held() else {
         return;
@@ -80,7 +80,8 @@ fn end_marked(ctx: Ctx<'_>, name: Str<'_>) {
     }
     let key = ctx.open(name, Mode::Write);
     if key.held() == Held::Entry(handle) {
-        leases::set_ends(&key, handle, life.servable_until_ms(), None);
+        let kept = leases::kept_until_ms(handle);
+        leases::set_ends(&key, handle, life.servable_until_ms(), kept);
     }
 }
 

@@ -2,7 +2,7 @@
 //! times, and nothing in them is checked against defaults or limits.
 
 use super::{Call, Outcome, invalidate as touching, settags};
-use crate::events::Source;
+use crate::events::{self, Source};
 use crate::keyspace;
 use crate::raw::ctx::now;
 use crate::raw::key::{Held, Mode};
@@ -60,6 +60,7 @@ pub(super) fn set(call: Call<'_>) -> Outcome {
         effect.hold_ms.or(effect.end_ms),
     )?;
     drop(key);
+    events::end_marked(ctx, call.key());
     waiters::settle_here(ctx, call.key());
     ctx.replicate_verbatim();
     ctx.reply_ok();

@@ -65,7 +65,8 @@ fn terms(ctx: Ctx<'_>, ask: &GetOrLock<'_>, config: &Config) -> Terms {
     let default = config.lease_time_ms.min(config.max_lease_time_ms);
     Terms {
         lease_ms: ask.lease_ms.unwrap_or(default),
-        client: ask.bound.then(|| ctx.client()),
+        // The client of a script is the script: it does not disconnect.
+        client: (ask.bound && !ctx.flags().script()).then(|| ctx.client()),
     }
 }
 

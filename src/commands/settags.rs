@@ -7,7 +7,7 @@ use crate::raw::ctx::{Ctx, now};
 use crate::raw::key::{Held, Key, Mode};
 use crate::raw::string::Str;
 use crate::raw::user::Access;
-use crate::{acl, replicate, state};
+use crate::{acl, events, replicate, state};
 use larder_core::command::settags::SetTags;
 use larder_core::entry::{Arena, Draft, Handle};
 use larder_core::error::Error;
@@ -68,6 +68,9 @@ fn put<'t>(
         return Ok(false);
     }
     retag(ctx.db(), &key, handle, tags)?;
+    drop(key);
+    // In its new lists no walk will come by to end it with its grace.
+    events::end_marked(ctx, name);
     ctx.notify(MODULE, c"cache.settags", name);
     Ok(true)
 }

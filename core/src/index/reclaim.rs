@@ -38,13 +38,13 @@ impl Index {
             return Some(Marked::Nothing);
         };
         let mut entry = arena.entry_mut(handle);
-        let known = entry.header.rare.as_ref().and_then(|rare| rare.mark_ms);
         self.write_down(&mut entry);
-        let now_known = entry.header.rare.as_ref().and_then(|rare| rare.mark_ms);
-        Some(if now_known == known {
-            Marked::Nothing
-        } else {
+        // It may have known before (it was copied, say), but its key need not.
+        let rare = entry.header.rare.as_deref();
+        Some(if rare.is_some_and(|rare| rare.mark_ms.is_some()) {
             Marked::Entry(handle)
+        } else {
+            Marked::Nothing
         })
     }
 
