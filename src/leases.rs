@@ -40,9 +40,8 @@ pub(crate) fn grant(ctx: Ctx<'_>, name: Str<'_>, look: Look, terms: Terms) -> Re
     });
     let (token, deadline) = (lease.token, lease.deadline_ms);
     let until = end_ms(now, terms.lease_ms);
-    if look.is_servable() {
-        put_on_value(ctx, name, lease, until);
-    } else {
+    // A value that has expired since it was looked at is no place for a lease.
+    if !look.is_servable() || !put_on_value(ctx, name, lease.clone(), until) {
         put_placeholder(ctx, name, lease, until)?;
     }
     state::with(|state| {
@@ -63,10 +62,10 @@ fn end_ms(now: Now, ms: u64) -> i64 {
     now.unix_ms.saturating_add_unsigned(ms).saturating_sub(1)
 }
 
-fn put_on_value(ctx: Ctx<'_>, name: Str<'_>, lease: Lease, until_ms: i64) {
+fn put_on_value(ctx: Ctx<'_>, name: Str<'_>, lease: Lease, until_ms: i64) -> bool {
     let key = ctx.open(name, Mode::Peek);
     let Held::Entry(handle) = key.held() else {
-        return;
+        return false;
     };
     // The last one has run out, or this one would not be granted.
     state::with(|state| state.end_lease(handle));
@@ -76,6 +75,7 @@ fn put_on_value(ctx: Ctx<'_>, name: Str<'_>, lease: Lease, until_ms: i64) {
     if end.is_some_and(|end| end < until_ms) {
         outlive(&ctx.open(name, Mode::Write), until_ms);
     }
+    true
 }
 
 fn put_placeholder(ctx: Ctx<'_>, name: Str<'_>, lease: Lease, until_ms: i64) -> Result<(), Error> {
