@@ -89,6 +89,10 @@ pub(crate) fn end_marked(ctx: Ctx<'_>, name: Str<'_>) {
 fn rebuild(ctx: Ctx<'_>, name: Str<'_>, handle: Handle) {
     let db = ctx.db();
     let key = ctx.open(name, Mode::Write);
+    // Opened to be changed, a key may turn out to have expired just now.
+    if key.held() != Held::Entry(handle) {
+        return;
+    }
     let entry = Heap.entry(handle);
     let tags: Vec<Box<[u8]>> =
         state::with(|state| state.index(db).tag_names(entry).map(Box::from).collect());

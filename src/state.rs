@@ -342,9 +342,7 @@ impl State {
         let due = ctx::now().mono_ms + delay_ms;
         if self.alarm.is_none_or(|(at, _)| due < at) {
             // One timer at a time: each that fires sets the next.
-            if let Some((_, timer)) = self.alarm.take() {
-                timer::stop(timer);
-            }
+            self.stop_alarm();
             self.alarm = Some((due, timer::start(delay_ms)));
         }
     }
@@ -374,15 +372,15 @@ impl State {
     pub(crate) fn check_alarm(&mut self) {
         let now = ctx::now().mono_ms;
         if self.alarm.is_some_and(|(at, _)| at + OVERDUE_MS < now) {
-            self.arm_at_once();
+            self.stop_alarm();
+            self.arm(0);
         }
     }
 
-    fn arm_at_once(&mut self) {
+    fn stop_alarm(&mut self) {
         if let Some((_, timer)) = self.alarm.take() {
             timer::stop(timer);
         }
-        self.arm(0);
     }
 
     /// A timer has fired.

@@ -223,7 +223,7 @@ fn answer_for(
         ),
     };
     let outcome = look.outcome(only_fresh, false);
-    getorlock::count(place.0, handle, &place.1, outcome, true);
+    getorlock::count(handle, &place.1, outcome, true);
     let stale = matches!(outcome, Outcome::Stale | Outcome::StaleAndLease);
     // The value as it is now: a grant, or somebody else before the reply is sent, may change it.
     let mut shared = || {

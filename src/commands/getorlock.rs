@@ -22,7 +22,7 @@ pub(super) fn run(call: Call<'_>) -> Outcome {
     if let Some(handle) = handle.filter(|_| ask.early.is_none())
         && state::with(|state| state.is_plainly_fresh(db, handle))
     {
-        reply(call, db, Some(handle), core_look::Outcome::Fresh, None);
+        reply(call, Some(handle), core_look::Outcome::Fresh, None);
         return Ok(());
     }
     let look = handle.map_or(Look::NOTHING, |handle| look(db, &key, handle));
@@ -44,7 +44,7 @@ pub(super) fn run(call: Call<'_>) -> Outcome {
         )?),
         _ => None,
     };
-    reply(call, db, handle, outcome, token);
+    reply(call, handle, outcome, token);
     Ok(())
 }
 
@@ -78,7 +78,7 @@ fn may_wait(ctx: Ctx<'_>, ask: &GetOrLock<'_>, config: &Config) -> bool {
 fn wait(call: Call<'_>, ask: &GetOrLock<'_>, config: &Config, handle: Option<Handle>) {
     let (ctx, db, name) = (call.ctx, call.ctx.db(), call.key().bytes());
     let Some(blocked) = Blocked::block(ctx) else {
-        return reply(call, db, handle, core_look::Outcome::Busy, None);
+        return reply(call, handle, core_look::Outcome::Busy, None);
     };
     let now = crate::raw::ctx::now().mono_ms;
     let again = handle.and_then(leases::deadline_ms).unwrap_or(now);
@@ -95,18 +95,12 @@ fn wait(call: Call<'_>, ask: &GetOrLock<'_>, config: &Config, handle: Option<Han
     });
 }
 
-fn reply(
-    call: Call<'_>,
-    db: i32,
-    handle: Option<Handle>,
-    outcome: core_look::Outcome,
-    token: Option<u64>,
-) {
+fn reply(call: Call<'_>, handle: Option<Handle>, outcome: core_look::Outcome, token: Option<u64>) {
     use core_look::Outcome::{
         Busy, Fresh, FreshAndLease, MissAndLease, Stale, StaleAndLease, Wait,
     };
     let ctx = call.ctx;
-    count(db, handle, call.key().bytes(), outcome, false);
+    count(handle, call.key().bytes(), outcome, false);
     // A placeholder may have taken the entry's place, but not where there is a value.
     let value = || handle.map_or(&[][..], |handle| entry(handle).value());
     match (outcome, token) {
@@ -118,13 +112,7 @@ fn reply(
 }
 
 /// Counts a read that comes to `outcome`.
-pub(crate) fn count(
-    _db: i32,
-    handle: Option<Handle>,
-    key: &[u8],
-    outcome: core_look::Outcome,
-    waited: bool,
-) {
+pub(crate) fn count(handle: Option<Handle>, key: &[u8], outcome: core_look::Outcome, waited: bool) {
     use core_look::Outcome::{
         Busy, Fresh, FreshAndLease, MissAndLease, Stale, StaleAndLease, Wait,
     };

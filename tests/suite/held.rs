@@ -78,11 +78,7 @@ fn a_rewritten_file_keeps_the_end_of_a_value() {
     hollow(&mut c);
     c.check("RENAME k over", "OK");
     hold(&mut c, 20_000);
-    c.run("BGREWRITEAOF");
-    wait_until("the file is rewritten", || {
-        c.server_info("persistence", "aof_rewrite_in_progress") == "0"
-            && c.server_info("persistence", "aof_rewrite_scheduled") == "0"
-    });
+    c.rewrite_aof();
     s.crash();
     let mut c = s.client();
     c.check("CACHE.MGET k over", "[nil nil]");

@@ -59,18 +59,6 @@ fn check_restored(c: &mut Client, token: i64) {
     c.check("CACHE.GET elsewhere", "nil");
 }
 
-fn rewrite_aof(c: &mut Client) {
-    c.run("BGREWRITEAOF");
-    wait_until("the file is rewritten", || {
-        c.server_info("persistence", "aof_rewrite_in_progress") == "0"
-            && c.server_info("persistence", "aof_rewrite_scheduled") == "0"
-    });
-    assert_eq!(
-        c.server_info("persistence", "aof_last_bgrewrite_status"),
-        "ok"
-    );
-}
-
 #[test]
 fn a_snapshot_keeps_everything_but_leases() {
     let mut s = Server::with("cache.reclaim-inline 0");
@@ -95,7 +83,7 @@ fn a_rewritten_append_only_file_keeps_everything_but_leases() {
         let mut s = Server::with(&format!("{AOF}aof-use-rdb-preamble {preamble}"));
         let mut c = s.client();
         let token = fill(&mut c);
-        rewrite_aof(&mut c);
+        c.rewrite_aof();
         s.crash();
         check_restored(&mut s.client(), token);
     }
@@ -109,7 +97,7 @@ fn what_follows_a_rewrite_is_kept_too() {
         c.check("CACHE.SET k1 v TAGS 1 a", "OK");
         c.check("CACHE.SET k2 v PX 100000 PGRACE 100000 TAGS 1 b", "OK");
         c.check("CACHE.SET k3 v TAGS 1 c", "OK");
-        rewrite_aof(&mut c);
+        c.rewrite_aof();
         c.check("CACHE.INVALIDATE a", ":1");
         c.check("CACHE.MARKSTALE b", ":1");
         c.check("CACHE.SETTAGS k3 d", ":1");

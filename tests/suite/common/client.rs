@@ -8,6 +8,7 @@ use redis::{Parser, RedisResult, Value};
 
 use super::reply::{Fields, show};
 use super::wait::DEADLINE;
+use super::wait::wait_until;
 
 /// A connection that fails the test when the server does not answer in time.
 pub(crate) struct Client {
@@ -197,6 +198,19 @@ impl Client {
         value
             .unwrap_or_else(|| panic!("no {field} in {info}"))
             .to_owned()
+    }
+
+    /// Has the append-only file rewritten.
+    pub(crate) fn rewrite_aof(&mut self) {
+        self.run("BGREWRITEAOF");
+        wait_until("the file is rewritten", || {
+            self.server_info("persistence", "aof_rewrite_in_progress") == "0"
+                && self.server_info("persistence", "aof_rewrite_scheduled") == "0"
+        });
+        assert_eq!(
+            self.server_info("persistence", "aof_last_bgrewrite_status"),
+            "ok"
+        );
     }
 
     /// Takes the lease on a key that holds nothing servable: `CACHE.GETORLOCK` and these words.
