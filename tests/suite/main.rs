@@ -1,6 +1,6 @@
 //! The black-box suite: every promise of the commands, checked against real servers.
 //!
-//! Each test starts servers of its own (see [`common::Server`]), so all of them may run at once.
+//! Each test starts servers of its own (see `larder_test_support::Server`), so all of them may run at once.
 //! `LARDER_SERVER` names another server to test with, `LARDER_MODULE` another build of the module.
 
 #![allow(
@@ -10,7 +10,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod common;
+use larder_test_support as common;
 
 mod access;
 mod big_tag;

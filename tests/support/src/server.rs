@@ -7,52 +7,58 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::client::Client;
 use super::wait::{DEADLINE, wait_until};
 
 /// How a server is to be started.
 #[derive(Clone, Default)]
-pub(crate) struct Setup<'a> {
+pub struct Setup<'a> {
     /// Words behind the module's path on the `loadmodule` line.
-    pub(crate) arguments: &'a str,
+    pub arguments: &'a str,
     /// Further lines of the configuration file.
-    pub(crate) lines: &'a str,
-    pub(crate) without_module: bool,
+    pub lines: &'a str,
+    pub without_module: bool,
+    /// Watches over other servers instead of serving.
+    pub sentinel: bool,
 }
 
 /// A running server in a directory of its own; both go away with the value.
-pub(crate) struct Server {
+pub struct Server {
     process: Child,
     dir: PathBuf,
     port: u16,
+    sentinel: bool,
 }
 
 impl Server {
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         Self::with("")
     }
 
     /// Starts a server with these lines in its configuration file.
-    pub(crate) fn with(lines: &str) -> Self {
+    pub fn with(lines: &str) -> Self {
         Self::set_up(&Setup {
             lines,
             ..Setup::default()
         })
     }
 
-    pub(crate) fn set_up(setup: &Setup<'_>) -> Self {
+    pub fn set_up(setup: &Setup<'_>) -> Self {
         Self::try_set_up(setup).unwrap_or_else(|log| panic!("no server:\n{log}"))
     }
 
     /// Starts a server, or gives the log of one that ended instead.
-    pub(crate) fn try_set_up(setup: &Setup<'_>) -> Result<Self, String> {
+    pub fn try_set_up(setup: &Setup<'_>) -> Result<Self, String> {
         loop {
             let (dir, port) = (fresh_dir(), free_port());
             write_config(&dir, port, setup);
             let mut server = Self {
-                process: spawn(&dir),
+                process: spawn(&dir, setup.sentinel),
                 dir,
                 port,
+                sentinel: setup.sentinel,
             };
             if server.comes_up() {
                 return Ok(server);
@@ -66,7 +72,7 @@ impl Server {
     }
 
     /// Starts a replica of this server and waits until it is in sync.
-    pub(crate) fn replica(&self, lines: &str) -> Self {
+    pub fn replica(&self, lines: &str) -> Self {
         let lines = format!("replicaof 127.0.0.1 {}\n{lines}", self.port);
         let replica = Self::with(&lines);
         let mut c = replica.client();
@@ -77,7 +83,7 @@ impl Server {
     }
 
     /// Waits until a replica has applied all that this server has written.
-    pub(crate) fn wait_for(&self, replica: &Self) {
+    pub fn wait_for(&self, replica: &Self) {
         let offset = |server: &Self, field| server.client().server_info("replication", field);
         wait_until("the replica has caught up", || {
             offset(self, "master_repl_offset") == offset(replica, "slave_repl_offset")
@@ -85,13 +91,13 @@ impl Server {
     }
 
     #[track_caller]
-    pub(crate) fn client(&self) -> Client {
+    pub fn client(&self) -> Client {
         Client::connect(&self.socket()).expect("the server takes a connection")
     }
 
     /// Starts callers of a command that blocks, one after the other.
     #[track_caller]
-    pub(crate) fn waiters<const N: usize>(&self, words: &str) -> [Client; N] {
+    pub fn waiters<const N: usize>(&self, words: &str) -> [Client; N] {
         let before = self.blocked();
         std::array::from_fn(|i| {
             let mut waiter = self.client();
@@ -103,49 +109,78 @@ impl Server {
 
     /// How many clients are blocked.
     #[track_caller]
-    pub(crate) fn blocked(&self) -> usize {
+    pub fn blocked(&self) -> usize {
         let blocked = self.client().server_info("clients", "blocked_clients");
         blocked.parse().expect("a number of clients")
     }
 
     /// Ends the server by `SHUTDOWN` with this word (`SAVE`, `NOSAVE`) and starts it again.
     #[track_caller]
-    pub(crate) fn restart(&mut self, how: &str) {
+    pub fn restart(&mut self, how: &str) {
         self.shut_down(how);
         self.start_again();
     }
 
     /// Ends the server without warning and starts it again.
     #[track_caller]
-    pub(crate) fn crash(&mut self) {
+    pub fn crash(&mut self) {
+        self.kill();
+        self.start_again();
+    }
+
+    /// Ends the server without warning (`SIGKILL`).
+    #[track_caller]
+    pub fn kill(&mut self) {
         self.process.kill().expect("a running server");
         self.process.wait().expect("an ended server");
-        self.start_again();
+    }
+
+    /// Stops the process where it is; its connections stay open, unanswered.
+    #[track_caller]
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets a frozen server go on.
+    #[track_caller]
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    #[track_caller]
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).expect("a running server");
     }
 
     /// Ends the server and starts it again with another setup, in the same directory.
     #[track_caller]
-    pub(crate) fn restart_with(&mut self, how: &str, setup: &Setup<'_>) {
+    pub fn restart_with(&mut self, how: &str, setup: &Setup<'_>) {
         self.shut_down(how);
         write_config(&self.dir, self.port, setup);
         self.start_again();
     }
 
-    pub(crate) fn socket(&self) -> PathBuf {
+    pub fn socket(&self) -> PathBuf {
         self.dir.join("socket")
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    /// Where the server keeps its files.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub fn port(&self) -> u16 {
         self.port
     }
 
-    pub(crate) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         fs::read_to_string(self.dir.join("log")).unwrap_or_default()
     }
 
+    /// Starts a server again that has ended, with the files it left.
     #[track_caller]
-    fn start_again(&mut self) {
-        self.process = spawn(&self.dir);
+    pub fn start_again(&mut self) {
+        self.process = spawn(&self.dir, self.sentinel);
         assert!(
             self.comes_up(),
             "the server does not come up again:\n{}",
@@ -191,6 +226,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if !self.has_ended() {
+            // A frozen server would not hear.
+            self.thaw();
+        }
         if let Ok(mut c) = Client::connect(&self.socket()) {
             c.try_send("SHUTDOWN NOSAVE NOW").ok();
         }
@@ -231,32 +270,41 @@ fn module() -> PathBuf {
     )
 }
 
+/// Settings that a sentinel does not know.
+const SERVED: &str = "save \"\"\nenable-debug-command yes\nrepl-diskless-sync-delay 0\n\
+                      repl-ping-replica-period 3600";
+
 fn write_config(dir: &Path, port: u16, setup: &Setup<'_>) {
     let Setup {
         arguments,
         lines,
         without_module,
+        sentinel,
     } = setup;
-    let module = match without_module {
+    let module = match without_module | sentinel {
         true => String::new(),
         false => format!("loadmodule {} {arguments}", module().display()),
+    };
+    let served = match sentinel {
+        true => String::new(),
+        false => SERVED.into(),
     };
     let dir_name = dir.display();
     let config = format!(
         "bind 127.0.0.1\nport {port}\nunixsocket {dir_name}/socket\ndir {dir_name}\n\
-         logfile {dir_name}/log\nsave \"\"\nenable-debug-command yes\n\
-         repl-diskless-sync-delay 0\nrepl-ping-replica-period 3600\n{module}\n{lines}\n"
+         logfile {dir_name}/log\n{served}\n{module}\n{lines}\n"
     );
     fs::write(dir.join("redis.conf"), config).expect("a configuration file");
 }
 
-fn spawn(dir: &Path) -> Child {
+fn spawn(dir: &Path, sentinel: bool) -> Child {
     let server = env::var_os("LARDER_SERVER").unwrap_or_else(|| "redis-server".into());
     // What a server said in an earlier life must not be taken for its reason to end now.
     fs::remove_file(dir.join("log")).ok();
     let mut command = Command::new(&server);
     command
         .arg(dir.join("redis.conf"))
+        .args(sentinel.then_some("--sentinel"))
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     command

@@ -1,14 +1,14 @@
 //! Random numbers that are the same in every run, and random use of a cache made of them.
 
 /// xorshift64*, for tests that have to be repeatable.
-pub(crate) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         Self(seed.max(1))
     }
 
-    pub(crate) fn below(&mut self, n: usize) -> usize {
+    pub fn below(&mut self, n: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -16,12 +16,12 @@ impl Random {
         usize::try_from(high).expect("31 bits") % n
     }
 
-    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len())]
     }
 
     /// One command on a few keys, tags and databases; `token` is one that was granted earlier.
-    pub(crate) fn command(&mut self, token: i64) -> String {
+    pub fn command(&mut self, token: i64) -> String {
         let [k, k2] = [self.below(60), self.below(60)];
         let [t, t2] = [self.below(12), self.below(12)];
         let ms = 1 + self.below(200);

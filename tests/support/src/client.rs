@@ -11,13 +11,13 @@ use super::wait::DEADLINE;
 use super::wait::wait_until;
 
 /// A connection that fails the test when the server does not answer in time.
-pub(crate) struct Client {
+pub struct Client {
     stream: UnixStream,
     parser: Parser,
 }
 
 /// Arguments of a command: a line of plain words (`''` is the empty one), or exact bytes.
-pub(crate) trait Words {
+pub trait Words {
     fn packed(self) -> Vec<u8>;
 }
 
@@ -59,7 +59,7 @@ impl<const N: usize> Words for [&[u8]; N] {
 }
 
 impl Client {
-    pub(crate) fn connect(socket: &Path) -> io::Result<Self> {
+    pub fn connect(socket: &Path) -> io::Result<Self> {
         let stream = UnixStream::connect(socket)?;
         stream.set_read_timeout(Some(DEADLINE))?;
         Ok(Self {
@@ -70,7 +70,7 @@ impl Client {
 
     /// Sends a command without reading its reply, as one does with a command that blocks.
     #[track_caller]
-    pub(crate) fn send(&mut self, words: impl Words) {
+    pub fn send(&mut self, words: impl Words) {
         self.write(&words.packed());
     }
 
@@ -81,45 +81,45 @@ impl Client {
             .expect("the server takes a command");
     }
 
-    pub(crate) fn try_send(&mut self, words: impl Words) -> io::Result<()> {
+    pub fn try_send(&mut self, words: impl Words) -> io::Result<()> {
         self.stream.write_all(&words.packed())
     }
 
-    pub(crate) fn try_reply(&mut self) -> RedisResult<Value> {
+    pub fn try_reply(&mut self) -> RedisResult<Value> {
         self.parser.parse_value(&mut self.stream)
     }
 
     /// Whether the server answers, and is not loading.
-    pub(crate) fn is_served(&mut self) -> bool {
+    pub fn is_served(&mut self) -> bool {
         self.try_send("PING").is_ok() && self.try_reply().is_ok_and(|reply| show(&reply) == "PONG")
     }
 
     /// The next reply, or the next pushed message.
     #[track_caller]
-    pub(crate) fn reply(&mut self) -> Value {
+    pub fn reply(&mut self) -> Value {
         self.try_reply().expect("the server answers")
     }
 
     #[track_caller]
-    pub(crate) fn reply_text(&mut self) -> String {
+    pub fn reply_text(&mut self) -> String {
         show(&self.reply())
     }
 
     /// Sends a command and gives its reply, which may be an error.
     #[track_caller]
-    pub(crate) fn run(&mut self, words: impl Words) -> Value {
+    pub fn run(&mut self, words: impl Words) -> Value {
         self.send(words);
         self.reply()
     }
 
     #[track_caller]
-    pub(crate) fn text(&mut self, words: impl Words) -> String {
+    pub fn text(&mut self, words: impl Words) -> String {
         show(&self.run(words))
     }
 
     /// Runs a command and compares its reply, written as [`show`] does.
     #[track_caller]
-    pub(crate) fn check(&mut self, words: impl Words, expected: &str) {
+    pub fn check(&mut self, words: impl Words, expected: &str) {
         let sent = words.packed();
         self.write(&sent);
         let reply = self.reply_text();
@@ -127,12 +127,12 @@ impl Client {
     }
 
     #[track_caller]
-    pub(crate) fn check_reply(&mut self, expected: &str) {
+    pub fn check_reply(&mut self, expected: &str) {
         assert_eq!(self.reply_text(), expected);
     }
 
     #[track_caller]
-    pub(crate) fn int(&mut self, words: impl Words) -> i64 {
+    pub fn int(&mut self, words: impl Words) -> i64 {
         match self.run(words) {
             Value::Int(n) => n,
             other => panic!("not an integer: {}", show(&other)),
@@ -140,7 +140,7 @@ impl Client {
     }
 
     #[track_caller]
-    pub(crate) fn bytes(&mut self, words: impl Words) -> Vec<u8> {
+    pub fn bytes(&mut self, words: impl Words) -> Vec<u8> {
         match self.run(words) {
             Value::BulkString(bytes) => bytes,
             other => panic!("not a string: {}", show(&other)),
@@ -148,7 +148,7 @@ impl Client {
     }
 
     #[track_caller]
-    pub(crate) fn array(&mut self, words: impl Words) -> Vec<Value> {
+    pub fn array(&mut self, words: impl Words) -> Vec<Value> {
         match self.run(words) {
             Value::Array(items) => items,
             other => panic!("not an array: {}", show(&other)),
@@ -157,7 +157,7 @@ impl Client {
 
     /// The replies as texts, in order of the alphabet, for what has no order of its own.
     #[track_caller]
-    pub(crate) fn sorted(&mut self, words: impl Words) -> Vec<String> {
+    pub fn sorted(&mut self, words: impl Words) -> Vec<String> {
         let mut texts: Vec<_> = self.array(words).iter().map(show).collect();
         texts.sort();
         texts
@@ -165,7 +165,7 @@ impl Client {
 
     /// Sends all commands before it reads the first reply.
     #[track_caller]
-    pub(crate) fn pipeline(&mut self, commands: impl IntoIterator<Item = String>) -> Vec<Value> {
+    pub fn pipeline(&mut self, commands: impl IntoIterator<Item = String>) -> Vec<Value> {
         let packed: Vec<_> = commands.into_iter().map(|line| line.packed()).collect();
         let mut replies = Vec::with_capacity(packed.len());
         for batch in packed.chunks(500) {
@@ -178,18 +178,18 @@ impl Client {
     }
 
     #[track_caller]
-    pub(crate) fn info(&mut self, key: &str) -> Fields {
+    pub fn info(&mut self, key: &str) -> Fields {
         Fields::of(self.run(format!("CACHE.INFO {key}")))
     }
 
     #[track_caller]
-    pub(crate) fn stats(&mut self) -> Fields {
+    pub fn stats(&mut self) -> Fields {
         Fields::of(self.run("CACHE.STATS"))
     }
 
     /// A field of the server's own `INFO`.
     #[track_caller]
-    pub(crate) fn server_info(&mut self, section: &str, field: &str) -> String {
+    pub fn server_info(&mut self, section: &str, field: &str) -> String {
         let info = self.bytes(format!("INFO {section}"));
         let info = String::from_utf8_lossy(&info);
         let value = info
@@ -201,7 +201,7 @@ impl Client {
     }
 
     /// Has the append-only file rewritten.
-    pub(crate) fn rewrite_aof(&mut self) {
+    pub fn rewrite_aof(&mut self) {
         self.run("BGREWRITEAOF");
         wait_until("the file is rewritten", || {
             self.server_info("persistence", "aof_rewrite_in_progress") == "0"
@@ -215,19 +215,19 @@ impl Client {
 
     /// Takes the lease on a key that holds nothing servable: `CACHE.GETORLOCK` and these words.
     #[track_caller]
-    pub(crate) fn lease(&mut self, words: &str) -> i64 {
+    pub fn lease(&mut self, words: &str) -> i64 {
         token_of(&self.run(format!("CACHE.GETORLOCK {words}")), "miss nil")
     }
 
     /// Takes the lease on a key whose value is served meanwhile.
     #[track_caller]
-    pub(crate) fn refresh(&mut self, words: &str, served: &str) -> i64 {
+    pub fn refresh(&mut self, words: &str, served: &str) -> i64 {
         token_of(&self.run(format!("CACHE.GETORLOCK {words}")), served)
     }
 
     /// Reads the reply of a waiter that was granted the lease.
     #[track_caller]
-    pub(crate) fn promoted(&mut self) -> i64 {
+    pub fn promoted(&mut self) -> i64 {
         token_of(&self.reply(), "miss nil")
     }
 }

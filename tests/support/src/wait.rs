@@ -11,7 +11,7 @@ const POLL: Duration = Duration::from_millis(1);
 
 /// Polls `condition` until it holds; fails the test with `what` when the deadline passes.
 #[track_caller]
-pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < DEADLINE, "in {DEADLINE:?} never: {what}");
@@ -21,17 +21,17 @@ pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 
 /// Tells threads to go on until the one that decides has returned, be it by a panic.
 #[derive(Default)]
-pub(crate) struct Running {
+pub struct Running {
     ended: AtomicBool,
 }
 
 impl Running {
-    pub(crate) fn goes_on(&self) -> bool {
+    pub fn goes_on(&self) -> bool {
         !self.ended.load(Ordering::SeqCst)
     }
 
     /// Does the work for whose time the others run.
-    pub(crate) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub fn during<T>(&self, work: impl FnOnce() -> T) -> T {
         struct End<'a>(&'a AtomicBool);
         impl Drop for End<'_> {
             fn drop(&mut self) {

@@ -8,7 +8,7 @@ use redis::Value;
 ///
 /// Strings stand as they are (escaped, `''` if empty), integers as in RESP (`:1`), nil as `nil`,
 /// errors as `-CODE text`, arrays in brackets, maps in braces.
-pub(crate) fn show(value: &Value) -> String {
+pub fn show(value: &Value) -> String {
     match value {
         Value::Nil => "nil".into(),
         Value::Int(n) => format!(":{n}"),
@@ -43,10 +43,10 @@ fn show_pairs(pairs: &[(Value, Value)]) -> String {
 
 /// A map, whether it came as RESP3 map or as RESP2 array of names and values.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Fields(BTreeMap<String, Value>);
+pub struct Fields(BTreeMap<String, Value>);
 
 impl Fields {
-    pub(crate) fn of(value: Value) -> Self {
+    pub fn of(value: Value) -> Self {
         match value {
             Value::Map(pairs) => Self(pairs.into_iter().map(|(k, v)| (show(&k), v)).collect()),
             Value::Array(flat) => {
@@ -65,24 +65,24 @@ impl Fields {
         }
     }
 
-    pub(crate) fn names(&self) -> Vec<&str> {
+    pub fn names(&self) -> Vec<&str> {
         self.0.keys().map(String::as_str).collect()
     }
 
     #[track_caller]
-    pub(crate) fn get(&self, name: &str) -> &Value {
+    pub fn get(&self, name: &str) -> &Value {
         self.0
             .get(name)
             .unwrap_or_else(|| panic!("no field {name} in {:?}", self.names()))
     }
 
     #[track_caller]
-    pub(crate) fn text(&self, name: &str) -> String {
+    pub fn text(&self, name: &str) -> String {
         show(self.get(name))
     }
 
     #[track_caller]
-    pub(crate) fn int(&self, name: &str) -> i64 {
+    pub fn int(&self, name: &str) -> i64 {
         match self.get(name) {
             Value::Int(n) => *n,
             other => panic!("{name} is no integer: {}", show(other)),
@@ -91,7 +91,7 @@ impl Fields {
 
     /// A number that RESP2 carries as a string and RESP3 as a double.
     #[track_caller]
-    pub(crate) fn float(&self, name: &str) -> f64 {
+    pub fn float(&self, name: &str) -> f64 {
         self.text(name).trim_start_matches(':').parse().expect(name)
     }
 }

@@ -6,14 +6,14 @@ use super::wait::wait_until;
 
 /// The gauges `entries`, `tags` and `entries-dead`.
 #[track_caller]
-pub(crate) fn gauges(c: &mut Client) -> [i64; 3] {
+pub fn gauges(c: &mut Client) -> [i64; 3] {
     let stats = c.stats();
     ["entries", "tags", "entries-dead"].map(|name| stats.int(name))
 }
 
 /// Deletes all keys by name and waits until the index is as it was before the first of them.
 #[track_caller]
-pub(crate) fn wait_for_nothing(c: &mut Client, index_bytes_at_start: i64) {
+pub fn wait_for_nothing(c: &mut Client, index_bytes_at_start: i64) {
     for db in 0..4 {
         c.check(format!("SELECT {db}"), "OK");
         for key in c.array("KEYS *") {
@@ -26,7 +26,7 @@ pub(crate) fn wait_for_nothing(c: &mut Client, index_bytes_at_start: i64) {
 
 /// Waits until the index takes no more than it did; it is given back in the background.
 #[track_caller]
-pub(crate) fn wait_for_memory(c: &mut Client, index_bytes_at_start: i64) {
+pub fn wait_for_memory(c: &mut Client, index_bytes_at_start: i64) {
     wait_until("the memory of the index is given back", || {
         c.stats().int("index-bytes") <= index_bytes_at_start
     });

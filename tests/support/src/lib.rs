@@ -1,0 +1,38 @@
+//! What the tests share: servers that live as long as a value, connections, replies as text.
+//!
+//! ```no_run
+//! use larder_test_support::Server;
+//!
+//! let server = Server::start();
+//! let mut c = server.client();
+//! c.check("CACHE.SET k v TAGS 1 t", "OK");
+//! c.check("CACHE.INVALIDATE t", ":1");
+//! c.check("CACHE.GET k", "nil");
+//! ```
+//!
+//! `LARDER_SERVER` names another server binary, `LARDER_MODULE` another build of the module.
+
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod client;
+mod random;
+mod reply;
+mod server;
+mod state;
+mod wait;
+
+pub use client::Client;
+pub use random::Random;
+pub use reply::{Fields, show};
+pub use server::{Server, Setup};
+pub use state::{gauges, wait_for_memory, wait_for_nothing};
+pub use wait::{Running, wait_until};
+
+/// What a command answers for a key of another type.
+pub const WRONG_TYPE: &str = "-WRONGTYPE Operation against a key holding the wrong kind of value";
