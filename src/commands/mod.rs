@@ -17,6 +17,7 @@ mod taglist;
 mod tags;
 mod tagscan;
 mod unlock;
+mod verify;
 
 use crate::raw::argv::Argv;
 use crate::raw::block::Heap;
@@ -44,7 +45,7 @@ pub(crate) type Outcome = Result<(), Error>;
 pub(crate) type Handler = fn(Call<'_>) -> Outcome;
 
 /// The code of each command, by name.
-pub(crate) const HANDLERS: [(&str, Handler); 21] = [
+pub(crate) const HANDLERS: [(&str, Handler); 22] = [
     ("cache.set", set::run),
     ("cache.get", get::run),
     ("cache.mget", mget::run),
@@ -62,6 +63,7 @@ pub(crate) const HANDLERS: [(&str, Handler); 21] = [
     ("cache.tagscan", tagscan::run),
     ("cache.taglist", taglist::run),
     ("cache.stats", stats::run),
+    ("cache.verify", verify::run),
     ("cache.applyset", apply::set),
     ("cache.applytags", apply::tags),
     ("cache.applyinvalidate", apply::invalidate),

@@ -51,7 +51,8 @@ required! {
     RedisModule_Replicate RedisModule_ReplicateVerbatim RedisModule_ReplyWithArray RedisModule_ReplyWithDouble
     RedisModule_ReplyWithError RedisModule_ReplyWithLongLong RedisModule_ReplyWithMap
     RedisModule_ReplyWithNull RedisModule_ReplyWithSimpleString
-    RedisModule_ReplyWithStringBuffer RedisModule_SaveStringBuffer RedisModule_SelectDb
+    RedisModule_ReplyWithStringBuffer RedisModule_SaveStringBuffer RedisModule_Scan
+    RedisModule_ScanCursorCreate RedisModule_ScanCursorDestroy RedisModule_SelectDb
     RedisModule_SetAbsExpire RedisModule_SetCommandInfo RedisModule_SetDisconnectCallback
     RedisModule_SetModuleOptions RedisModule_StopTimer RedisModule_StringPtrLen RedisModule_SubscribeToKeyspaceEvents
     RedisModule_SubscribeToServerEvent RedisModule_UnblockClient RedisModule_UnlinkKey

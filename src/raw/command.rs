@@ -44,7 +44,7 @@ macro_rules! entries {
 }
 
 const ENTRIES: [Entry; HANDLERS.len()] =
-    entries!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20);
+    entries!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21);
 
 /// Registers all commands. Whether that worked.
 pub(crate) fn register(ctx: Ctx<'_>) -> bool {

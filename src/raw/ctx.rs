@@ -88,9 +88,10 @@ impl<'a> Ctx<'a> {
         unsafe { call!(RedisModule_GetSelectedDb(self.ptr)) }
     }
 
-    pub(crate) fn select(self, db: i32) {
+    /// Selects a database. False if there is none of that number.
+    pub(crate) fn select(self, db: i32) -> bool {
         // SAFETY: the context is usable. A number out of range is refused.
-        unsafe { call!(RedisModule_SelectDb(self.ptr, db)) };
+        unsafe { call!(RedisModule_SelectDb(self.ptr, db)) == raw::REDISMODULE_OK as c_int }
     }
 
     pub(crate) fn client(self) -> u64 {

@@ -10,6 +10,7 @@
 //! | `guard` | panics | none crosses into C |
 //! | `block` | entries in memory | a handle is a block's address; the index holds only attached ones |
 //! | `ctx`, `argv`, `string`, `key`, `user` | handles the server lends for a call | lifetimes tie them to the call |
+//! | `scan` | a walk over all keys | the visitor lives as long as the walk |
 //! | `blocked`, `timer` | callbacks with data of ours | ownership of the data is handed over and taken back once |
 //! | `data_type`, `events`, `info`, `config`, `command` | tables of callbacks | registered once, for ever |
 //!
@@ -34,6 +35,7 @@ pub(crate) mod key;
 pub(crate) mod main_thread;
 pub(crate) mod memory;
 pub(crate) mod module;
+pub(crate) mod scan;
 pub(crate) mod string;
 pub(crate) mod timer;
 pub(crate) mod user;

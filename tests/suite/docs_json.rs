@@ -60,7 +60,7 @@ fn command(spec: &Spec) -> Value {
 fn the_machine_readable_reference_is_up_to_date() {
     let public = SPECS
         .iter()
-        .filter(|spec| !spec.name.starts_with("cache.apply"));
+        .filter(|spec| !spec.summary.starts_with("Internal:"));
     let commands: Map<String, Value> = public
         .map(|spec| (spec.name.to_uppercase(), command(spec)))
         .collect();

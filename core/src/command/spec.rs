@@ -279,6 +279,9 @@ specs! {
     "request_policy:all_shards response_policy:special" None, STATS;
     "Returns what was counted since start, or resets it." "O(P) with P prefixes"
 
+    "cache.verify" 1 "readonly admin" "read admin dangerous slow" "" None, &[];
+    "Internal: compares the index with the keyspace and lists what is wrong." "O(N) with N keys"
+
     "cache.applyset" -10 "write" "write admin dangerous slow" "" on_key(Access::Overwrite), APPLYSET;
     "Internal: the effect of CACHE.SET, for replicas and the AOF." "O(T) with T tags"
 

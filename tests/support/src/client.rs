@@ -187,6 +187,15 @@ impl Client {
         Fields::of(self.run("CACHE.STATS"))
     }
 
+    /// What `CACHE.VERIFY` has to say, if the server answers and anything is wrong.
+    pub fn complaints(&mut self) -> Option<String> {
+        self.try_send("CACHE.VERIFY").ok()?;
+        match self.try_reply().ok()? {
+            Value::Array(found) if !found.is_empty() => Some(show(&Value::Array(found))),
+            _ => None,
+        }
+    }
+
     /// A field of the server's own `INFO`.
     #[track_caller]
     pub fn server_info(&mut self, section: &str, field: &str) -> String {

@@ -24,7 +24,8 @@ pub struct Setup<'a> {
     pub sentinel: bool,
 }
 
-/// A running server in a directory of its own; both go away with the value.
+/// A running server in a directory of its own; both go away with the value. Before it goes, the
+/// index is recounted, so each test proves it exact after all that the test did.
 pub struct Server {
     process: Child,
     dir: PathBuf,
@@ -230,7 +231,9 @@ impl Drop for Server {
             // A frozen server would not hear.
             self.thaw();
         }
+        let mut complaints = None;
         if let Ok(mut c) = Client::connect(&self.socket()) {
+            complaints = c.complaints();
             c.try_send("SHUTDOWN NOSAVE NOW").ok();
         }
         self.end();
@@ -240,6 +243,7 @@ impl Drop for Server {
             eprintln!("--- log of the server on port {} ---\n{log}", self.port);
         } else {
             assert!(!log.contains("BUG REPORT"), "the server crashed:\n{log}");
+            assert_eq!(complaints, None, "the index is not what the keys are");
         }
     }
 }
