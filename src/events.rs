@@ -124,10 +124,14 @@ fn end_moved(ctx: Ctx<'_>, name: Str<'_>) {
     let kept = leases::kept_until_ms(handle);
     if leases::is_hollow(handle) {
         key.set_end_ms(Some(kept.unwrap_or(0)));
-        return state::with(|state| {
-            state.hollow.push((db, name.bytes().into()));
-            state.arm(0);
-        });
+        // A replica is told by its primary that the value goes.
+        if ctx.flags().primary() {
+            state::with(|state| {
+                state.hollow.push((db, name.bytes().into()));
+                state.arm(0);
+            });
+        }
+        return;
     }
     let grace = Heap.entry(handle).header.grace_ms;
     let life = Life {

@@ -46,6 +46,6 @@ pub(crate) fn store<'t>(
 /// Removes a key that is open to be changed, as `UNLINK` does: replicas, AOF and subscribers are told.
 pub(crate) fn unlink(key: &Key<'_>, ctx: Ctx<'_>) {
     key.unlink();
-    replicate::unlink(ctx, &[key.name()]);
+    replicate::unlink(ctx, key.name());
     ctx.notify(GENERIC, c"del", key.name());
 }

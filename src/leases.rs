@@ -88,17 +88,22 @@ fn put_placeholder(ctx: Ctx<'_>, name: Str<'_>, lease: Lease, until_ms: i64) -> 
         lease: Some(lease),
         ..Rare::default()
     };
+    hold_place(ctx, &key, rare, until_ms)?;
+    if replaced {
+        // Replicas don't have the placeholder, and must not keep what it replaced.
+        replicate::unlink(ctx, name);
+    }
+    Ok(())
+}
+
+/// Makes a placeholder a key's value.
+fn hold_place(ctx: Ctx<'_>, key: &Key<'_>, rare: Rare, until_ms: i64) -> Result<(), Error> {
     let draft = Draft {
-        key: name.bytes(),
+        key: key.name().bytes(),
         rare,
         ..Draft::default()
     };
-    keyspace::store(ctx.db(), &key, draft, std::iter::empty(), Some(until_ms))?;
-    if replaced {
-        // Replicas don't have the placeholder, and must not keep what it replaced.
-        replicate::unlink(ctx, &[name]);
-    }
-    Ok(())
+    keyspace::store(ctx.db(), key, draft, std::iter::empty(), Some(until_ms))
 }
 
 /// Makes a key exist until `until_ms` at least, while its value ends when it did.
@@ -257,14 +262,9 @@ pub(crate) fn hollow_out(ctx: Ctx<'_>, name: Str<'_>) {
         mark_ms: None,
         ..*rare
     });
-    let draft = Draft {
-        key: name.bytes(),
-        rare: rare.unwrap_or_default(),
-        ..Draft::default()
-    };
     // A placeholder is never too large to be stored.
-    let _ = keyspace::store(ctx.db(), &key, draft, std::iter::empty(), Some(until));
-    replicate::unlink(ctx, &[name]);
+    let _ = hold_place(ctx, &key, rare.unwrap_or_default(), until);
+    replicate::unlink(ctx, name);
 }
 
 /// The entry of a key, if this token is that of its lease.

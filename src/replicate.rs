@@ -4,15 +4,12 @@ use crate::raw::ctx::Ctx;
 use crate::raw::string::{OwnStr, Str};
 use larder_core::command::apply::ApplySet;
 
-/// Keys were removed.
-pub(crate) fn unlink(ctx: Ctx<'_>, names: &[Str<'_>]) {
-    if !names.is_empty() {
-        let pointers: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
-        ctx.replicate(c"UNLINK", &pointers);
-    }
+/// A key was removed.
+pub(crate) fn unlink(ctx: Ctx<'_>, name: Str<'_>) {
+    ctx.replicate(c"UNLINK", &[name.as_ptr()]);
 }
 
-/// Keys were removed, in one command.
+/// Keys were removed: one command for all of them.
 pub(crate) fn unlink_all(ctx: Ctx<'_>, names: &[OwnStr]) {
     if !names.is_empty() {
         ctx.replicate(c"UNLINK", &OwnStr::pointers(names));
