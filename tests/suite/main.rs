@@ -29,6 +29,7 @@ mod held;
 mod hostile;
 mod invalidate;
 mod keylife;
+mod keylife_matrix;
 mod leaks;
 mod lease;
 mod markstale;
