@@ -2,7 +2,7 @@
 
 use redis::Value;
 
-use crate::common::{Client, Random, Server, show};
+use crate::common::{Client, Random, Server};
 
 const COMMANDS: [&str; 17] = [
     "SET",
@@ -135,119 +135,6 @@ fn a_costly_pattern_costs_little() {
         format!("CACHE.TAGLIST 0 MATCH {}b", "a*".repeat(500)),
         "[0 []]",
     );
-}
-
-/// What the server appends to a payload: its version and a CRC-64 (Jones) of all before.
-fn crc64(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |crc, byte| {
-        (0..8).fold(crc ^ u64::from(*byte), |crc, _| {
-            if crc & 1 == 1 {
-                (crc >> 1) ^ 0x95AC_9329_AC4B_C9B5
-            } else {
-                crc >> 1
-            }
-        })
-    })
-}
-
-/// A payload with one change and a checksum that fits it.
-fn sealed(mut payload: Vec<u8>) -> Vec<u8> {
-    payload.truncate(payload.len() - 8);
-    let crc = crc64(&payload);
-    payload.extend(crc.to_le_bytes());
-    payload
-}
-
-#[test]
-fn the_checksum_of_these_tests_is_the_servers() {
-    let s = Server::start();
-    let mut c = s.client();
-    c.check("CACHE.SET k v TAGS 1 a", "OK");
-    let payload = c.bytes("DUMP k");
-    assert_eq!(sealed(payload.clone()), payload);
-}
-
-/// Restores a payload; whatever comes of it must be an entry like any other, or an error.
-fn check_restore(c: &mut Client, payload: &[u8]) {
-    let reply = c.text([&b"RESTORE"[..], b"r", b"0", payload, b"REPLACE"]);
-    assert!(reply == "OK" || reply.starts_with("-ERR "), "{reply}");
-    if reply != "OK" || c.text("TYPE r") != "cache-ent" {
-        return;
-    }
-    for command in [
-        "CACHE.GET r STALE WITHMETA",
-        "CACHE.INFO r",
-        "CACHE.TAGS r",
-        "DUMP r",
-    ] {
-        let reply = show(&c.run(command));
-        assert!(!reply.starts_with('-'), "{command}: {reply}");
-    }
-    c.run("CACHE.GETORLOCK r");
-    c.run("CACHE.SETTAGS r x y");
-    c.check("CACHE.SET r fine TAGS 1 a", "OK");
-    c.check("CACHE.GET r", "fine");
-}
-
-#[test]
-fn every_changed_byte_of_a_payload_is_survived() {
-    let s = Server::start();
-    let mut c = s.client();
-    c.check("CACHE.SET plain v", "OK");
-    c.check(
-        "CACHE.SET rich value PX 100000 PGRACE 50000 TAGS 3 a b longer-tag",
-        "OK",
-    );
-    c.lease("pending LEASE 60000");
-    for key in ["plain", "rich", "pending"] {
-        let payload = c.bytes(format!("DUMP {key}"));
-        // The last ten bytes are version and checksum.
-        for i in 0..payload.len() - 10 {
-            for change in [0x01, 0x80, 0xff, payload[i]] {
-                let mut changed = payload.clone();
-                changed[i] ^= change;
-                check_restore(&mut c, &sealed(changed));
-            }
-        }
-    }
-    c.check("PING", "PONG");
-    c.check("FLUSHALL", "OK");
-    assert_eq!((c.stats().int("entries"), c.stats().int("tags")), (0, 0));
-}
-
-#[test]
-fn every_cut_of_a_payload_is_survived() {
-    let s = Server::start();
-    let mut c = s.client();
-    c.check(
-        "CACHE.SET rich value PX 100000 PGRACE 50000 TAGS 3 a b longer-tag",
-        "OK",
-    );
-    let payload = c.bytes("DUMP rich");
-    let (body, footer) = payload.split_at(payload.len() - 10);
-    for cut in 0..body.len() {
-        check_restore(&mut c, &sealed([&body[..cut], footer].concat()));
-        check_restore(
-            &mut c,
-            &sealed([&body[..cut], &body[cut + 1..], footer].concat()),
-        );
-        check_restore(
-            &mut c,
-            &sealed([&body[..cut], &[0x55], &body[cut..], footer].concat()),
-        );
-    }
-    c.check("PING", "PONG");
-}
-
-#[test]
-fn an_unchanged_payload_is_restored() {
-    let s = Server::start();
-    let mut c = s.client();
-    c.check("CACHE.SET rich value TAGS 2 a b", "OK");
-    let payload = sealed(c.bytes("DUMP rich"));
-    c.check([&b"RESTORE"[..], b"r", b"0", &payload], "OK");
-    c.check("CACHE.GET r", "value");
-    c.check("CACHE.INVALIDATE a", ":2");
 }
 
 #[test]

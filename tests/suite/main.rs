@@ -16,6 +16,7 @@ mod access;
 mod big_tag;
 mod cluster;
 mod config;
+mod corrupt;
 mod docs;
 mod docs_commands;
 mod docs_json;

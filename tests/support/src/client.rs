@@ -165,8 +165,8 @@ impl Client {
 
     /// Sends all commands before it reads the first reply.
     #[track_caller]
-    pub fn pipeline(&mut self, commands: impl IntoIterator<Item = String>) -> Vec<Value> {
-        let packed: Vec<_> = commands.into_iter().map(|line| line.packed()).collect();
+    pub fn pipeline(&mut self, commands: impl IntoIterator<Item: Words>) -> Vec<Value> {
+        let packed: Vec<_> = commands.into_iter().map(Words::packed).collect();
         let mut replies = Vec::with_capacity(packed.len());
         for batch in packed.chunks(500) {
             self.stream

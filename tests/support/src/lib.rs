@@ -21,6 +21,7 @@
 )]
 
 mod client;
+pub mod payload;
 mod random;
 mod reply;
 mod server;
