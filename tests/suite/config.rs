@@ -42,7 +42,8 @@ fn every_knob_is_listed_with_its_default() {
 fn the_module_is_called_cache() {
     let s = Server::start();
     let modules = s.client().text("MODULE LIST");
-    assert!(modules.starts_with("[[name cache ver :"), "{modules}");
+    // Beside the modules that the server brings itself (Redis 8.0: vectorset).
+    assert!(modules.contains("[name cache ver :"), "{modules}");
 }
 
 #[test]
