@@ -16,6 +16,7 @@
     reason = "a run that cannot go on has failed"
 )]
 
+mod agree;
 mod options;
 
 use options::Options;
@@ -25,7 +26,11 @@ use std::process::ExitCode;
 type Run = fn(Options) -> String;
 
 /// All runs: name, what it is for, and the code.
-const RUNS: &[(&str, &str, Run)] = &[];
+const RUNS: &[(&str, &str, Run)] = &[(
+    "agree",
+    "random writes; primary and replicas hold the same after every kind of resync",
+    agree::run,
+)];
 
 fn main() -> ExitCode {
     let mut arguments = lexopt::Parser::from_env();

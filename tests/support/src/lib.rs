@@ -20,6 +20,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod agreement;
 mod client;
 pub mod payload;
 mod random;
@@ -28,6 +29,7 @@ mod server;
 mod state;
 mod wait;
 
+pub use agreement::check_agreement;
 pub use client::Client;
 pub use random::Random;
 pub use reply::{Fields, show};
