@@ -1,0 +1,3 @@
+//! Larder and its rivals, measured on the same machine in the same run.
+
+fn main() {}
