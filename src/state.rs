@@ -253,12 +253,12 @@ impl State {
         self.index(db).judge(&mut Heap.entry_mut(handle))
     }
 
-    /// Whether an entry is fresh without a look at any clock: alive, and neither marked nor leased
-    /// nor with a grace. Then it is fresh as long as its key exists.
-    pub(crate) fn is_plainly_fresh(&mut self, db: i32, handle: Handle) -> bool {
-        let alive = self.judge(db, handle) == Verdict::Alive;
-        let header = Heap.entry(handle).header;
-        alive && header.grace_ms == 0 && header.rare.is_none() && !header.is_pending()
+    /// Counts a hit of an entry that is fresh if it lives, and that is known to live. Otherwise
+    /// nothing is counted nor decided.
+    pub(crate) fn hit(&mut self, db: i32, handle: Handle) -> bool {
+        let entry = Heap.entry(handle);
+        let index = self.indexes.get(position(db));
+        index.is_some_and(|index| index.knows_alive(entry)) && self.stats.hit(entry.header.stats)
     }
 
     /// What an entry is, given its key's expiry.

@@ -1,6 +1,6 @@
 //! `CACHE.GET key [STALE] [WITHMETA]`
 
-use super::{Call, Outcome, age_ms, entry, held, look};
+use super::{Call, Outcome, age_ms, entry, held, is_quick_hit, look};
 use crate::raw::ctx::Ctx;
 use crate::raw::key::{Key, Mode};
 use crate::state;
@@ -33,7 +33,9 @@ pub(super) fn value(
     let Some(handle) = handle else {
         return miss(ctx, key);
     };
-    if serves(db, key, handle, stale_will_do) {
+    let hit = is_quick_hit(db, key, handle)
+        || count_read(key, handle, &look(db, key, handle), stale_will_do);
+    if hit {
         ctx.reply_value(entry(handle).value());
     } else {
         ctx.reply_null();
@@ -44,19 +46,6 @@ pub(super) fn value(
 pub(super) fn miss(ctx: Ctx<'_>, key: &Key<'_>) {
     state::with(|state| state.count(None, key.name().bytes(), |counters| counters.misses += 1));
     ctx.reply_null();
-}
-
-/// Whether a read is a hit, which is counted.
-fn serves(db: i32, key: &Key<'_>, handle: Handle, stale_will_do: bool) -> bool {
-    let name = key.name().bytes();
-    let plainly_fresh = state::with(|state| {
-        let fresh = state.is_plainly_fresh(db, handle);
-        if fresh {
-            state.count(Some(handle), name, |counters| counters.hits += 1);
-        }
-        fresh
-    });
-    plainly_fresh || count_read(key, handle, &look(db, key, handle), stale_will_do)
 }
 
 /// Counts a read of a key that is as `look` says. Whether it was a hit.

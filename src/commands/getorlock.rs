@@ -1,6 +1,6 @@
 //! `CACHE.GETORLOCK key [LEASE ms] [WAIT ms] [EARLY beta] [FRESH] [BOUND]`
 
-use super::{Call, Outcome, entry, held, look};
+use super::{Call, Outcome, entry, held, is_quick_hit, look};
 use crate::leases::{self, Terms};
 use crate::raw::blocked::Blocked;
 use crate::raw::ctx::Ctx;
@@ -20,9 +20,9 @@ pub(super) fn run(call: Call<'_>) -> Outcome {
     let key = ctx.open(call.key(), Mode::Read);
     let handle = held(&key)?;
     if let Some(handle) = handle.filter(|_| ask.early.is_none())
-        && state::with(|state| state.is_plainly_fresh(db, handle))
+        && is_quick_hit(db, &key, handle)
     {
-        reply(call, Some(handle), core_look::Outcome::Fresh, None);
+        reply_value(ctx, false, entry(handle).value(), None);
         return Ok(());
     }
     let look = handle.map_or(Look::NOTHING, |handle| look(db, &key, handle));

@@ -299,10 +299,16 @@ pub(crate) fn now() -> Now {
     // SAFETY: these functions take nothing.
     unsafe {
         Now {
-            unix_ms: call!(RedisModule_Milliseconds()),
+            unix_ms: unix_ms(),
             mono_ms: call!(RedisModule_MonotonicMicroseconds()) / 1_000,
         }
     }
+}
+
+/// The wall clock, ms since 1970.
+pub(crate) fn unix_ms() -> i64 {
+    // SAFETY: takes nothing.
+    unsafe { call!(RedisModule_Milliseconds()) }
 }
 
 /// A clock for measuring slices, microseconds.

@@ -80,14 +80,16 @@ impl<'a> Key<'a> {
     pub(crate) fn held(&self) -> Held {
         // SAFETY: the key is open. If it is of our type, its value came from `Block::into_value`.
         unsafe {
+            // For a key that holds nothing, too, the server says that the type is none.
+            if call!(RedisModule_ModuleTypeGetType(self.ptr)) == data_type::get() {
+                return handle_of_value(call!(RedisModule_ModuleTypeGetValue(self.ptr)))
+                    .map_or(Held::Nothing, Held::Entry);
+            }
             if call!(RedisModule_KeyType(self.ptr)) == raw::REDISMODULE_KEYTYPE_EMPTY as c_int {
-                return Held::Nothing;
+                Held::Nothing
+            } else {
+                Held::Other
             }
-            if call!(RedisModule_ModuleTypeGetType(self.ptr)) != data_type::get() {
-                return Held::Other;
-            }
-            handle_of_value(call!(RedisModule_ModuleTypeGetValue(self.ptr)))
-                .map_or(Held::Nothing, Held::Entry)
         }
     }
 

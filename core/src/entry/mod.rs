@@ -111,6 +111,13 @@ impl Header {
         self.flags & PENDING != 0
     }
 
+    /// Whether nothing but its tags, its key's expiry and its grace says what the entry is: it is a
+    /// value without mark, lease or hold.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.rare.is_none() && !self.is_pending()
+    }
+
     /// Whether the entry is dead for good, whatever its tags say.
     #[must_use]
     pub fn is_condemned(&self) -> bool {

@@ -82,6 +82,15 @@ impl Index {
         }
     }
 
+    /// Whether an entry is known to be alive without a look at its tags: it is listed here, and none
+    /// was touched since it was last seen alive. What this denies, [`Self::judge`] decides.
+    #[must_use]
+    pub fn knows_alive(&self, entry: Entry<'_>) -> bool {
+        self.is_attached(entry)
+            && !entry.header.is_condemned()
+            && (!entry.header.is_tagged() || entry.checked() == self.changes)
+    }
+
     /// Whether an attached entry lives. Remembers a good answer in the entry.
     pub fn judge(&self, entry: &mut EntryMut<'_>) -> Verdict {
         let seen = entry.as_ref();

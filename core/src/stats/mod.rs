@@ -48,6 +48,16 @@ impl Stats {
         event(self.prefixes.at(slot));
     }
 
+    /// Counts a hit of a key whose slot is current; does nothing and returns false if it is not.
+    pub fn hit(&mut self, slot: Slot) -> bool {
+        let Some(counters) = self.prefixes.access(slot) else {
+            return false;
+        };
+        counters.hits += 1;
+        self.total.hits += 1;
+        true
+    }
+
     /// Counts an event that belongs to no key, such as an invalidation: for the server only.
     pub fn record_unkeyed(&mut self, event: impl FnOnce(&mut Counters)) {
         event(&mut self.total);

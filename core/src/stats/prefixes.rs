@@ -115,6 +115,13 @@ impl Prefixes {
         self.look_up(key).map_or(Slot::NONE, |row| self.slot(row))
     }
 
+    /// The counters behind a slot that is current, for an access of its key.
+    pub(super) fn access(&mut self, slot: Slot) -> Option<&mut Counters> {
+        let row = self.current(slot)?;
+        self.touch(row);
+        Some(&mut self.rows[usize::from(row)].counters)
+    }
+
     /// The counters behind a slot; those of *other* if it is stale.
     pub fn at(&mut self, slot: Slot) -> &mut Counters {
         let row = self.current(slot).unwrap_or(OTHER);
