@@ -37,6 +37,8 @@ mod markstale;
 mod pause;
 mod persistence;
 mod replication;
+mod replication_rows;
+mod replication_table;
 mod soak;
 mod stats;
 mod strings;
