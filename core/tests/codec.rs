@@ -3,6 +3,11 @@
 
 #![allow(clippy::expect_used)]
 
+#[path = "properties/codec.rs"]
+mod property;
+#[path = "properties/seeds.rs"]
+mod seeds;
+
 use larder_core::codec::{DecodeError, MAX_TAGS, Meta, TIME_LIMIT_MS, decode, encode};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -110,13 +115,6 @@ fn borrowed(meta: &Meta<Vec<Vec<u8>>>) -> Meta<&[Vec<u8>]> {
     with_tags(meta, &meta.tags[..])
 }
 
-/// Bytes either fail to decode or are exactly what their meaning encodes to.
-fn assert_canonical(bytes: &[u8]) {
-    if let Ok(meta) = decode(bytes) {
-        assert_eq!(encoded(&meta), bytes);
-    }
-}
-
 #[test]
 fn golden_bytes() {
     for (meta, hex) in GOLDEN {
@@ -195,11 +193,16 @@ fn every_changed_byte_fails_or_is_canonical() {
             let right = bytes[at];
             for wrong in 0..=u8::MAX {
                 bytes[at] = wrong;
-                assert_canonical(&bytes);
+                property::check(&bytes);
             }
             bytes[at] = right;
         }
     }
+}
+
+#[test]
+fn what_the_fuzzer_starts_from_fails_or_is_canonical() {
+    seeds::each("codec", property::check);
 }
 
 #[test]
@@ -262,19 +265,19 @@ proptest! {
 
     #[test]
     fn soup_fails_or_is_canonical(soup: Vec<u8>) {
-        assert_canonical(&soup);
+        property::check(&soup);
     }
 
     /// Soup that gets past the first checks.
     #[test]
     fn soup_behind_a_good_start_fails_or_is_canonical(flags in 0..64_u8, soup: Vec<u8>) {
-        assert_canonical(&[&[1, flags], &soup[..]].concat());
+        property::check(&[&[1, flags], &soup[..]].concat());
     }
 
     #[test]
     fn spliced_metas_fail_or_are_canonical(a in metas(), b in metas(), cut: prop::sample::Index) {
         let (a, b) = (encoded(&borrowed(&a)), encoded(&borrowed(&b)));
         let at = cut.index(a.len().min(b.len()));
-        assert_canonical(&[&a[..at], &b[at..]].concat());
+        property::check(&[&a[..at], &b[at..]].concat());
     }
 }

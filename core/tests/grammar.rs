@@ -1,7 +1,12 @@
 //! What a client writes is what the server reads, for every command; and nothing anybody may send
 //! makes a parser panic.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+#[path = "properties/command.rs"]
+mod property;
+#[path = "properties/seeds.rs"]
+mod seeds;
 
 use larder_core::command::apply::{ApplySet, ApplyTags, ApplyTouch};
 use larder_core::command::get::Get;
@@ -173,6 +178,11 @@ proptest! {
     fn no_pattern_makes_glob_panic(pattern in "[*?\\[\\]^\\\\a-c-]{0,16}", text in "[a-c\\]]{0,12}") {
         let _ = glob::matches(pattern.as_bytes(), text.as_bytes());
     }
+}
+
+#[test]
+fn what_the_fuzzer_starts_from_is_read_again_as_it_was() {
+    seeds::each("command", property::check);
 }
 
 /// A word that may mean something, or anything at all.

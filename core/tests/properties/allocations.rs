@@ -42,7 +42,7 @@ fn add(count: &'static std::thread::LocalKey<Cell<usize>>, bytes: usize) {
 
 /// Runs `f`. Returns its result, and how many bytes it took and returned altogether, not just at
 /// its peak.
-pub fn measure<R>(f: impl FnOnce() -> R) -> (R, usize, usize) {
+pub(crate) fn measure<R>(f: impl FnOnce() -> R) -> (R, usize, usize) {
     let (taken, returned) = (TAKEN.get(), RETURNED.get());
     let result = f();
     (

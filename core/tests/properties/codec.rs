@@ -12,7 +12,7 @@ const BYTES_PER_BYTE: usize = 64;
 
 /// The bytes either fail to decode or are exactly what their meaning encodes to, within all limits;
 /// and memory is only taken for what is there.
-pub fn check(bytes: &[u8]) {
+pub(crate) fn check(bytes: &[u8]) {
     let (decoded, taken, _) = allocations::measure(|| decode(bytes));
     assert!(
         taken <= BYTES_PER_BYTE * bytes.len(),

@@ -28,26 +28,8 @@ const BYTES_PER_WORD: usize = 256;
 /// Larger than any token.
 const TOKEN_LIMIT: u64 = 1 << 53;
 
-/// The words, one a line, are given to the parser of every command, under the default settings and
-/// under narrow ones. What it accepts is within the limits, and is read again from what a client
-/// would write for it.
-pub fn check(lines: &[u8]) {
-    let words: Vec<&[u8]> = lines.split(|byte| *byte == b'\n').collect();
-    let narrow = Config {
-        default_ttl_ms: 70,
-        max_lease_time_ms: 1_000,
-        max_tags_per_entry: 2,
-        max_tag_length: 3,
-        ..Config::default()
-    };
-    for config in [Config::default(), narrow] {
-        check_writes(&words, &config);
-        check_leases(&words, &config);
-        check_tags(&words, &config);
-    }
-    check_reads(&words);
-    check_effects(&words);
-}
+/// A time of today.
+const NOW_MS: i64 = 1_700_000_000_000;
 
 /// If `$parse` accepts the words, it must read the same from what `$encode` writes for them. What
 /// was read is then `$command` for the expression at the end.
@@ -67,6 +49,45 @@ macro_rules! returns {
     }};
 }
 
+/// The lines are the words of a command. What its parser accepts, under the default settings and
+/// under narrow ones, is within the limits, and is read again from what a client would write for it.
+pub(crate) fn check(lines: &[u8]) {
+    let words: Vec<&[u8]> = lines.split(|byte| *byte == b'\n').collect();
+    let narrow = Config {
+        default_ttl_ms: 70,
+        max_lease_time_ms: 1_000,
+        max_tags_per_entry: 2,
+        max_tag_length: 3,
+        ..Config::default()
+    };
+    for config in [Config::default(), narrow] {
+        check_under(&config, &words);
+    }
+}
+
+fn check_under(config: &Config, words: &[&[u8]]) {
+    match &words[0].to_ascii_uppercase()[..] {
+        b"CACHE.SET" => set(words, config),
+        b"CACHE.SETTAGS" => set_tags(words, config),
+        b"CACHE.GET" => returns!(words, Get::parse, Get::encode),
+        b"CACHE.GETEX" => returns!(words, GetEx::parse, GetEx::encode),
+        b"CACHE.GETORLOCK" => get_or_lock(words, config),
+        b"CACHE.RENEW" => renew(words, config),
+        b"CACHE.UNLOCK" => unlock(words, config),
+        b"CACHE.INVALIDATE" => touch(Touch::Invalidate, words, config),
+        b"CACHE.MARKSTALE" => touch(Touch::MarkStale, words, config),
+        b"CACHE.TAGINFO" => tag_info(words, config),
+        b"CACHE.TAGSCAN" => tag_scan(words, config),
+        b"CACHE.TAGLIST" => tag_list(words),
+        b"CACHE.STATS" => returns!(words, Stats::parse, Stats::encode),
+        b"CACHE.APPLYSET" => returns!(words, ApplySet::parse, ApplySet::encode),
+        b"CACHE.APPLYTAGS" => returns!(words, ApplyTags::parse, ApplyTags::encode),
+        b"CACHE.APPLYINVALIDATE" => apply_touch(Touch::Invalidate, words),
+        b"CACHE.APPLYMARKSTALE" => apply_touch(Touch::MarkStale, words),
+        _ => {}
+    }
+}
+
 /// What `parse` makes of the words, with a look at the memory it takes.
 fn sparingly<'a, T>(
     words: &'a [&'a [u8]],
@@ -81,69 +102,82 @@ fn sparingly<'a, T>(
     result.ok()
 }
 
-fn check_writes(words: &[&[u8]], config: &Config) {
-    let most = config.max_tags_per_entry;
+fn set(words: &[&[u8]], config: &Config) {
     returns!(words, |words| Set::parse(words, config), Set::encode, set => {
         if let Some(Condition::Token(token)) = set.condition {
             assert_token(token);
         }
-        assert!(set.grace_ms != Some(0));
-        let end = set.ttl.resolve(1, config);
-        assert!(end.is_err() || end.is_ok_and(|end| end.is_none_or(|ms| ms > 0)));
-        assert_tags(set.tags.iter(), most, config);
-    });
-    returns!(words, |words| SetTags::parse(words, config), SetTags::encode, set => {
-        assert_tags(set.tags.iter(), most, config);
+        assert_ne!(set.grace_ms, Some(0));
+        if let Ok(Some(end)) = set.ttl.resolve(NOW_MS, config) {
+            assert!(end > 0);
+        }
+        assert_tags(set.tags.iter(), config.max_tags_per_entry, config);
     });
 }
 
-fn check_leases(words: &[&[u8]], config: &Config) {
-    let lasts = |ms| (1..=config.max_lease_time_ms).contains(&ms);
+fn set_tags(words: &[&[u8]], config: &Config) {
+    returns!(words, |words| SetTags::parse(words, config), SetTags::encode, set => {
+        assert_tags(set.tags.iter(), config.max_tags_per_entry, config);
+    });
+}
+
+fn get_or_lock(words: &[&[u8]], config: &Config) {
     returns!(words, |words| GetOrLock::parse(words, config), GetOrLock::encode, ask => {
-        assert!(ask.lease_ms.is_none_or(lasts));
+        assert_lease(ask.lease_ms, config);
         assert!(ask.wait_ms <= MAX_WAIT_MS);
         assert!(ask.early.is_none_or(|beta| beta.is_finite() && beta >= 0.0));
     });
+}
+
+fn renew(words: &[&[u8]], config: &Config) {
     returns!(words, |words| Renew::parse(words, config), Renew::encode, renew => {
         assert_token(renew.token);
-        assert!(lasts(renew.ms));
-    });
-    returns!(words, |words| Unlock::parse(words, config), Unlock::encode, unlock => {
-        assert_token(unlock.token);
-        assert!(unlock.backoff_ms.is_none_or(lasts));
+        assert_lease(Some(renew.ms), config);
     });
 }
 
-fn check_tags(words: &[&[u8]], config: &Config) {
-    for touch in [Touch::Invalidate, Touch::MarkStale] {
-        let parse = |words| TouchTags::parse(words, touch, config);
-        returns!(words, parse, TouchTags::encode, touch => {
-            assert_tags(touch.tags.iter(), usize::MAX, config);
-        });
-    }
+fn unlock(words: &[&[u8]], config: &Config) {
+    returns!(words, |words| Unlock::parse(words, config), Unlock::encode, unlock => {
+        assert_token(unlock.token);
+        assert_lease(unlock.backoff_ms, config);
+    });
+}
+
+fn touch(touch: Touch, words: &[&[u8]], config: &Config) {
+    let parse = |words| TouchTags::parse(words, touch, config);
+    returns!(words, parse, TouchTags::encode, call => {
+        assert!(!call.tags.is_empty());
+        assert_tags(call.tags.iter(), usize::MAX, config);
+    });
+}
+
+fn tag_info(words: &[&[u8]], config: &Config) {
     returns!(words, |words| TagInfo::parse(words, config), TagInfo::encode, info => {
         assert_tags([info.tag].into_iter(), 1, config);
     });
+}
+
+fn tag_scan(words: &[&[u8]], config: &Config) {
     returns!(words, |words| TagScan::parse(words, config), TagScan::encode, scan => {
         assert_tags([scan.tag].into_iter(), 1, config);
         assert_count(scan.count);
     });
 }
 
-fn check_reads(words: &[&[u8]]) {
-    returns!(words, Get::parse, Get::encode);
-    returns!(words, GetEx::parse, GetEx::encode);
-    returns!(words, Stats::parse, Stats::encode);
+fn tag_list(words: &[&[u8]]) {
     returns!(words, TagList::parse, TagList::encode, list => assert_count(list.count));
 }
 
-fn check_effects(words: &[&[u8]]) {
-    returns!(words, ApplySet::parse, ApplySet::encode);
-    returns!(words, ApplyTags::parse, ApplyTags::encode);
-    for touch in [Touch::Invalidate, Touch::MarkStale] {
-        let parse = |words| ApplyTouch::parse(words, touch);
-        returns!(words, parse, ApplyTouch::encode);
-    }
+fn apply_touch(touch: Touch, words: &[&[u8]]) {
+    let parse = |words| ApplyTouch::parse(words, touch);
+    returns!(words, parse, ApplyTouch::encode);
+}
+
+fn assert_lease(ms: Option<u64>, config: &Config) {
+    assert!(
+        ms.is_none_or(|ms| (1..=config.max_lease_time_ms).contains(&ms)),
+        "{ms:?} ms"
+    );
 }
 
 fn assert_token(token: u64) {
