@@ -13,7 +13,9 @@
 use larder_test_support as common;
 
 mod access;
+mod access_leaks;
 mod big_tag;
+mod clients;
 mod cluster;
 mod config;
 mod corrupt;
@@ -39,8 +41,11 @@ mod persistence;
 mod replication;
 mod replication_rows;
 mod replication_table;
+mod scripts;
 mod soak;
 mod stats;
 mod strings;
 mod tags;
+mod tracking;
+mod transactions;
 mod waiting;
