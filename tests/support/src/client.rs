@@ -209,6 +209,15 @@ impl Client {
             .to_owned()
     }
 
+    /// What a setting is at present.
+    #[track_caller]
+    pub fn setting(&mut self, name: &str) -> String {
+        match self.array(format!("CONFIG GET {name}")).get(1) {
+            Some(value) => show(value),
+            None => panic!("no setting {name}"),
+        }
+    }
+
     /// Has the append-only file rewritten.
     pub fn rewrite_aof(&mut self) {
         self.run("BGREWRITEAOF");

@@ -22,8 +22,10 @@
 
 mod agreement;
 mod client;
+mod cluster;
 pub mod payload;
 mod random;
+mod relay;
 mod reply;
 mod server;
 mod state;
@@ -31,7 +33,9 @@ mod wait;
 
 pub use agreement::check_agreement;
 pub use client::Client;
+pub use cluster::{Cluster, Router, key_slot};
 pub use random::Random;
+pub use relay::Relay;
 pub use reply::{Fields, show};
 pub use server::{Server, Setup};
 pub use state::{gauges, wait_for_memory, wait_for_nothing};

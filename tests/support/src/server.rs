@@ -22,6 +22,8 @@ pub struct Setup<'a> {
     pub without_module: bool,
     /// Watches over other servers instead of serving.
     pub sentinel: bool,
+    /// A node of a cluster, with a bus port of its own.
+    pub cluster: bool,
 }
 
 /// A running server in a directory of its own; both go away with the value. Before it goes, the
@@ -301,6 +303,7 @@ fn write_config(dir: &Path, port: u16, setup: &Setup<'_>) {
         lines,
         without_module,
         sentinel,
+        cluster,
     } = setup;
     let module = match without_module | sentinel {
         true => String::new(),
@@ -310,10 +313,15 @@ fn write_config(dir: &Path, port: u16, setup: &Setup<'_>) {
         true => String::new(),
         false => SERVED.into(),
     };
+    // By default the bus is 10000 ports higher, where there may be no port any more.
+    let bus = match cluster {
+        true => format!("cluster-enabled yes\ncluster-port {}", free_port()),
+        false => String::new(),
+    };
     let dir_name = dir.display();
     let config = format!(
         "bind 127.0.0.1\nport {port}\nunixsocket {dir_name}/socket\ndir {dir_name}\n\
-         logfile {dir_name}/log\n{served}\n{module}\n{lines}\n"
+         logfile {dir_name}/log\n{served}\n{bus}\n{module}\n{lines}\n"
     );
     fs::write(dir.join("redis.conf"), config).expect("a configuration file");
 }

@@ -1,0 +1,60 @@
+//! The cluster as one of its nodes sees it.
+
+use super::super::client::Client;
+use super::super::reply::show;
+
+/// A node, in the eyes of another or its own.
+pub(super) struct Peer {
+    pub(super) port: u16,
+    pub(super) myself: bool,
+    pub(super) primary: bool,
+    /// Nobody counts on it any more.
+    pub(super) failed: bool,
+    pub(super) has_slots: bool,
+}
+
+impl Peer {
+    /// Reads a line of `CLUSTER NODES`: id, address, flags, primary, three times, link, slots.
+    fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let (_id, address, flags) = (words.next()?, words.next()?, words.next()?);
+        let port = address.split('@').next()?.rsplit(':').next()?;
+        let flags: Vec<_> = flags.split(',').collect();
+        let is = |flag| flags.contains(&flag);
+        // A slot that is on its way is listed in brackets, and not this node's for that.
+        let has_slots = words.skip(5).any(|slots| !slots.starts_with('['));
+        (!is("handshake")).then_some(Self {
+            port: port.parse().ok()?,
+            myself: is("myself"),
+            primary: is("master"),
+            failed: is("fail"),
+            has_slots,
+        })
+    }
+}
+
+/// All nodes that this one knows, itself included.
+#[track_caller]
+pub(super) fn of(c: &mut Client) -> Vec<Peer> {
+    try_of(c).expect("the node knows the cluster")
+}
+
+/// The same of a node that may be about to end.
+pub(super) fn try_of(c: &mut Client) -> Option<Vec<Peer>> {
+    c.try_send("CLUSTER NODES").ok()?;
+    match c.try_reply().ok()? {
+        redis::Value::BulkString(text) => Some(parse_all(&String::from_utf8_lossy(&text))),
+        redis::Value::VerbatimString { text, .. } => Some(parse_all(&text)),
+        other => panic!("no list of nodes: {}", show(&other)),
+    }
+}
+
+fn parse_all(text: &str) -> Vec<Peer> {
+    text.lines().filter_map(Peer::parse).collect()
+}
+
+/// Whether the node serves its slots.
+pub(super) fn is_ok(c: &mut Client) -> bool {
+    let info = c.bytes("CLUSTER INFO");
+    String::from_utf8_lossy(&info).contains("cluster_state:ok")
+}
