@@ -130,8 +130,8 @@ fn a_backoff_keeps_everybody_from_computing() {
     let s = Server::start();
     let mut c = s.client();
     let token = c.lease("k");
-    c.check(format!("CACHE.UNLOCK k {token} BACKOFF 300"), ":1");
     let unlocked = Instant::now();
+    c.check(format!("CACHE.UNLOCK k {token} BACKOFF 300"), ":1");
     c.check("CACHE.GETORLOCK k WAIT 20000", "[busy nil nil]");
     c.check(format!("CACHE.SET k v TOKEN {token}"), "nil");
     assert!(lease_when_free(&mut c, "k") > token);
@@ -178,8 +178,8 @@ fn a_placeholder_lives_as_long_as_its_lease() {
     assert!((1..=5_000).contains(&ttl), "{ttl}");
     c.check("DBSIZE", ":1");
     c.check("SET k x NX", "nil");
-    c.lease("short LEASE 200");
     let granted = Instant::now();
+    c.lease("short LEASE 200");
     wait_until("the placeholder expires", || c.int("EXISTS short") == 0);
     assert!(
         granted.elapsed() >= Duration::from_millis(195),
@@ -194,8 +194,8 @@ fn the_lease_of_a_stale_value_ends_on_time() {
     let s = Server::start();
     let mut c = s.client();
     set_stale(&mut c, "k");
-    let token = c.refresh("k LEASE 200", "stale old");
     let granted = Instant::now();
+    let token = c.refresh("k LEASE 200", "stale old");
     wait_until("the lease is free", || {
         c.text("CACHE.GETORLOCK k") != "[stale old nil]"
     });
@@ -319,18 +319,19 @@ fn fresh_treats_a_stale_value_as_nothing() {
 fn native_expiry_commands_do_not_alter_a_lease() {
     let s = Server::start();
     let mut c = s.client();
-    c.lease("k LEASE 300");
     let granted = Instant::now();
+    c.lease("k LEASE 300");
     c.check("PERSIST k", ":1");
-    lease_when_free(&mut c, "k LEASE 300");
+    lease_when_free(&mut c, "k");
     assert!(
         granted.elapsed() >= Duration::from_millis(295),
         "{:?}",
         granted.elapsed()
     );
     let granted = Instant::now();
-    c.check("EXPIRE k 1000", ":1");
-    lease_when_free(&mut c, "k");
+    c.lease("other LEASE 300");
+    c.check("EXPIRE other 1000", ":1");
+    lease_when_free(&mut c, "other");
     assert!(
         granted.elapsed() >= Duration::from_millis(295),
         "{:?}",
