@@ -148,10 +148,8 @@ pub(crate) fn rewrite(io: Io, key: Str<'_>, handle: Handle) {
             hold_ms: rare.hold.map(|hold| hold.key_end_ms),
             tags: state.index(io.db()).tag_names(entry).collect(),
         };
-        effect
-            .details()
-            .iter()
-            .map(|detail| OwnStr::new(detail))
+        std::iter::once(OwnStr::new(&effect.times()))
+            .chain(effect.tags.iter().map(OwnStr::new))
             .collect()
     });
     if details.is_empty() {

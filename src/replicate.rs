@@ -3,6 +3,7 @@
 use crate::raw::ctx::Ctx;
 use crate::raw::string::{OwnStr, Str};
 use larder_core::command::apply::ApplySet;
+use smallvec::SmallVec;
 
 /// A key was removed.
 pub(crate) fn unlink(ctx: Ctx<'_>, name: Str<'_>) {
@@ -18,13 +19,11 @@ pub(crate) fn unlink_all(ctx: Ctx<'_>, names: &[OwnStr]) {
 
 /// An entry was stored. Key and value are passed on as the client sent them, without copying.
 pub(crate) fn set(ctx: Ctx<'_>, key: Str<'_>, value: Str<'_>, effect: &ApplySet<'_>) {
-    let strings: Vec<OwnStr> = effect
-        .details()
-        .iter()
-        .map(|detail| OwnStr::new(detail))
-        .collect();
-    let mut pointers = vec![key.as_ptr(), value.as_ptr()];
-    pointers.extend(OwnStr::pointers(&strings));
+    let times = OwnStr::new(&effect.times());
+    let tags: SmallVec<[OwnStr; 8]> = effect.tags.iter().map(OwnStr::new).collect();
+    let mut pointers: SmallVec<[_; 16]> = SmallVec::new();
+    pointers.extend([key.as_ptr(), value.as_ptr(), times.get().as_ptr()]);
+    pointers.extend(tags.iter().map(|tag| tag.get().as_ptr()));
     ctx.replicate(c"CACHE.APPLYSET", &pointers);
 }
 

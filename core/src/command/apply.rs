@@ -2,16 +2,17 @@
 //! defaults nor limits play a part: what is applied was accepted once.
 //!
 //! ```text
-//! CACHE.APPLYSET key value stored-ms compute-ms mark-ms grace-ms end-ms hold-ms numtags [tag ...]
+//! CACHE.APPLYSET key value stored-ms,compute-ms,mark-ms,grace-ms,end-ms,hold-ms [tag ...]
 //! CACHE.APPLYTAGS key [tag ...]
 //! CACHE.APPLYINVALIDATE at-ms tag [tag ...]
 //! CACHE.APPLYMARKSTALE at-ms tag [tag ...]
 //! ```
-//! Times are unix times in ms, -1 stands for none.
+//! Times are unix times in ms. Those of an entry are one argument, since each argument costs every
+//! replica and the AOF some; what stands between two commas may be missing.
 
 use super::invalidate::Touch;
 use super::{Encoded, Tags};
-use crate::args::{Args, Argv};
+use crate::args::{Args, Argv, integer};
 use crate::error::Error;
 
 /// An entry was stored.
@@ -43,45 +44,47 @@ impl<'a> ApplySet<'a> {
     /// # Errors
     /// See [`Error`].
     pub fn parse<A: Argv + ?Sized>(argv: &'a A) -> Result<Self, Error> {
-        let mut args = Args::new(argv, "cache.applyset", -10)?;
-        let mut effect = Self {
-            key: args.bytes()?,
-            value: args.bytes()?,
-            stored_ms: args.integer()?,
-            compute_ms: optional(&mut args)?
-                .map(|ms| u32::try_from(ms).map_err(|_| Error::NotAnInteger))
-                .transpose()?,
-            mark_ms: optional(&mut args)?,
-            grace_ms: u64::try_from(args.integer()?).map_err(|_| Error::NotAnInteger)?,
-            end_ms: optional(&mut args)?,
-            hold_ms: optional(&mut args)?,
-            tags: Tags::default(),
+        let mut args = Args::new(argv, "cache.applyset", -4)?;
+        let (key, value) = (args.bytes()?, args.bytes()?);
+        let mut times = args.bytes()?.split(|byte| *byte == b',');
+        let mut next = || time(times.next().ok_or(Error::Syntax)?);
+        let effect = Self {
+            key,
+            value,
+            stored_ms: next()?.unwrap_or(0),
+            compute_ms: narrow(next()?)?,
+            mark_ms: next()?,
+            grace_ms: narrow(next()?)?.unwrap_or(0),
+            end_ms: next()?,
+            hold_ms: next()?,
+            tags: Tags::accepted(&mut args)?,
         };
-        let count = usize::try_from(args.integer()?).map_err(|_| Error::InvalidTagCount)?;
-        if count != args.left() {
-            return Err(Error::InvalidTagCount);
+        match times.next() {
+            None => Ok(effect),
+            Some(_) => Err(Error::Syntax),
         }
-        effect.tags = Tags::accepted(&mut args, count)?;
-        Ok(effect)
     }
 
-    /// The arguments behind key and value.
+    /// The argument behind key and value; the tags come after it.
     #[must_use]
-    pub fn details(&self) -> Vec<Vec<u8>> {
-        let or_none = |ms: Option<i64>| ms.unwrap_or(-1);
-        let numbers = [
-            self.stored_ms,
-            or_none(self.compute_ms.map(i64::from)),
-            or_none(self.mark_ms),
-            self.grace_ms.cast_signed(),
-            or_none(self.end_ms),
-            or_none(self.hold_ms),
-            i64::try_from(self.tags.len()).unwrap_or(i64::MAX),
+    pub fn times(&self) -> Vec<u8> {
+        let grace_ms = i64::try_from(self.grace_ms).unwrap_or(i64::MAX);
+        let times = [
+            Some(self.stored_ms),
+            self.compute_ms.map(i64::from),
+            self.mark_ms,
+            Some(grace_ms).filter(|grace| *grace > 0),
+            self.end_ms,
+            self.hold_ms,
         ];
-        let numbers = numbers.iter().map(|number| number.to_string().into_bytes());
-        numbers
-            .chain(self.tags.iter().map(<[u8]>::to_vec))
-            .collect()
+        let mut argument = Vec::with_capacity(64);
+        let mut digits = itoa::Buffer::new();
+        for time in times {
+            argument.extend(time.map_or(&[][..], |ms| digits.format(ms).as_bytes()));
+            argument.push(b',');
+        }
+        argument.pop();
+        argument
     }
 
     /// What a primary writes.
@@ -90,7 +93,8 @@ impl<'a> ApplySet<'a> {
         Encoded::new("CACHE.APPLYSET")
             .arg(self.key)
             .arg(self.value)
-            .args(self.details())
+            .arg(self.times())
+            .args(self.tags.iter())
     }
 }
 
@@ -110,11 +114,9 @@ impl<'a> ApplyTags<'a> {
     /// See [`Error`].
     pub fn parse<A: Argv + ?Sized>(argv: &'a A) -> Result<Self, Error> {
         let mut args = Args::new(argv, "cache.applytags", -2)?;
-        let key = args.bytes()?;
-        let count = args.left();
         Ok(Self {
-            key,
-            tags: Tags::accepted(&mut args, count)?,
+            key: args.bytes()?,
+            tags: Tags::accepted(&mut args)?,
         })
     }
 
@@ -149,12 +151,10 @@ impl<'a> ApplyTouch<'a> {
             Touch::MarkStale => "cache.applymarkstale",
         };
         let mut args = Args::new(argv, name, -3)?;
-        let at_ms = args.integer()?;
-        let count = args.left();
         Ok(Self {
             touch,
-            at_ms,
-            tags: Tags::accepted(&mut args, count)?,
+            at_ms: args.integer()?,
+            tags: Tags::accepted(&mut args)?,
         })
     }
 
@@ -169,10 +169,15 @@ impl<'a> ApplyTouch<'a> {
     }
 }
 
-fn optional<A: Argv + ?Sized>(args: &mut Args<'_, A>) -> Result<Option<i64>, Error> {
-    match args.integer()? {
-        -1 => Ok(None),
-        value if value >= 0 => Ok(Some(value)),
-        _ => Err(Error::NotAnInteger),
+/// One of the times between commas.
+fn time(text: &[u8]) -> Result<Option<i64>, Error> {
+    match text {
+        b"" => Ok(None),
+        text => integer(text).map(Some),
     }
+}
+
+fn narrow<T: TryFrom<i64>>(ms: Option<i64>) -> Result<Option<T>, Error> {
+    ms.map(|ms| T::try_from(ms).map_err(|_| Error::NotAnInteger))
+        .transpose()
 }

@@ -183,13 +183,7 @@ const STATS: &[Arg] = &[optional(arg(
 const APPLYSET: &[Arg] = &[
     KEY,
     arg("value", Kind::String),
-    arg("stored-ms", Kind::UnixTime),
-    arg("compute-ms", Kind::Integer),
-    arg("mark-ms", Kind::UnixTime),
-    arg("grace-ms", Kind::Integer),
-    arg("end-ms", Kind::UnixTime),
-    arg("hold-ms", Kind::UnixTime),
-    arg("numtags", Kind::Integer),
+    arg("times", Kind::String),
     optional(TAGS),
 ];
 
@@ -282,7 +276,7 @@ specs! {
     "cache.verify" 1 "readonly admin" "read admin dangerous slow" "" None, &[];
     "Internal: compares the index with the keyspace and lists what is wrong." "O(N) with N keys"
 
-    "cache.applyset" -10 "write" "write admin dangerous slow" "" on_key(Access::Overwrite), APPLYSET;
+    "cache.applyset" -4 "write" "write admin dangerous slow" "" on_key(Access::Overwrite), APPLYSET;
     "Internal: the effect of CACHE.SET, for replicas and the AOF." "O(T) with T tags"
 
     "cache.applytags" -2 "write" "write admin dangerous slow" "" on_key(Access::Update), &[KEY, optional(TAGS)];

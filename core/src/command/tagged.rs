@@ -38,12 +38,12 @@ impl<'a> Tags<'a> {
         Self::read(args, args.left(), Some(config.max_tag_length))
     }
 
-    /// The next `count` arguments, whatever their length: they were accepted once.
+    /// All arguments that are left, whatever their number and length: they were accepted once.
     ///
     /// # Errors
-    /// If there are not that many.
-    pub fn accepted<A: Argv + ?Sized>(args: &mut Args<'a, A>, count: usize) -> Result<Self, Error> {
-        Self::read(args, count, None)
+    /// Not at present: they have no limits.
+    pub fn accepted<A: Argv + ?Sized>(args: &mut Args<'a, A>) -> Result<Self, Error> {
+        Self::read(args, args.left(), None)
     }
 
     fn read<A: Argv + ?Sized>(
