@@ -17,6 +17,7 @@
 )]
 
 mod agree;
+mod consistency;
 mod options;
 
 use options::Options;
@@ -26,11 +27,18 @@ use std::process::ExitCode;
 type Run = fn(Options) -> String;
 
 /// All runs: name, what it is for, and the code.
-const RUNS: &[(&str, &str, Run)] = &[(
-    "agree",
-    "random writes; primary and replicas hold the same after every kind of resync",
-    agree::run,
-)];
+const RUNS: &[(&str, &str, Run)] = &[
+    (
+        "agree",
+        "random writes; primary and replicas hold the same after every kind of resync",
+        agree::run,
+    ),
+    (
+        "consistency",
+        "random use while servers break; the record of it against G1 to G4",
+        consistency::run,
+    ),
+];
 
 fn main() -> ExitCode {
     let mut arguments = lexopt::Parser::from_env();
