@@ -18,6 +18,9 @@
 
 mod agree;
 mod consistency;
+mod corrupt;
+mod crash;
+mod journal;
 mod options;
 
 use options::Options;
@@ -37,6 +40,16 @@ const RUNS: &[(&str, &str, Run)] = &[
         "consistency",
         "random use while servers break; the record of it against G1 to G4",
         consistency::run,
+    ),
+    (
+        "corrupt",
+        "damaged payloads; RESTORE refuses each or makes a sound entry of it",
+        corrupt::run,
+    ),
+    (
+        "crash",
+        "kills under load; all that was acknowledged is there after the restart",
+        crash::run,
     ),
 ];
 
