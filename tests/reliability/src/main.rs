@@ -20,6 +20,7 @@ mod agree;
 mod consistency;
 mod corrupt;
 mod crash;
+mod disk;
 mod journal;
 mod options;
 
@@ -50,6 +51,11 @@ const RUNS: &[(&str, &str, Run)] = &[
         "crash",
         "kills under load; all that was acknowledged is there after the restart",
         crash::run,
+    ),
+    (
+        "disk",
+        "full disks; when there is space again nothing acknowledged is lost (root only)",
+        disk::run,
     ),
 ];
 

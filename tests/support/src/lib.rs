@@ -23,6 +23,7 @@
 mod agreement;
 mod client;
 mod cluster;
+mod disk;
 pub mod payload;
 mod random;
 mod relay;
@@ -34,6 +35,7 @@ mod wait;
 pub use agreement::check_agreement;
 pub use client::Client;
 pub use cluster::{Cluster, Router, key_slot};
+pub use disk::SmallDisk;
 pub use random::Random;
 pub use relay::Relay;
 pub use reply::{Fields, show};

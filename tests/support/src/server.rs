@@ -138,6 +138,12 @@ impl Server {
         self.process.wait().expect("an ended server");
     }
 
+    /// Waits for the end of a server that ends by itself.
+    #[track_caller]
+    pub fn wait_for_end(&mut self) {
+        wait_until("the server ends", || self.has_ended());
+    }
+
     /// Stops the process where it is; its connections stay open, unanswered.
     #[track_caller]
     pub fn freeze(&self) {
@@ -267,7 +273,7 @@ impl Drop for Server {
     }
 }
 
-fn fresh_dir() -> PathBuf {
+pub(crate) fn fresh_dir() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     // Not below the target directory: the path of a socket has to be short.
