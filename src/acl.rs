@@ -1,16 +1,17 @@
 //! Tags are checked against a user's key patterns, as if they were keys.
 
+use crate::commands::Call;
 use crate::raw::ctx::Ctx;
-use crate::raw::string::OwnStr;
+use crate::raw::string::{OwnStr, Str};
 use crate::raw::user::{Access, User};
 use larder_core::error::Error;
 
-/// Whether the caller may do this with all of these tags.
+/// Whether the caller may do this with all of these tags, which are arguments of the call, in order.
 ///
 /// # Errors
 /// If one of them is outside his patterns.
 pub(crate) fn check_tags<'t>(
-    ctx: Ctx<'_>,
+    call: Call<'_>,
     access: Access,
     tags: impl IntoIterator<Item = &'t [u8]>,
 ) -> Result<(), Error> {
@@ -18,8 +19,8 @@ pub(crate) fn check_tags<'t>(
     if tags.peek().is_none() {
         return Ok(());
     }
-    let eyes = Eyes::of(ctx);
-    if tags.all(|tag| eyes.may(access, tag)) {
+    let (eyes, mut strings) = (Eyes::of(call.ctx), call.argv.strings());
+    if tags.all(|tag| eyes.may(access, strings.lend(tag).get())) {
         Ok(())
     } else {
         Err(Error::NoTagPermission)
@@ -36,12 +37,10 @@ impl Eyes {
 
     /// Whether a key or tag of that name is within the caller's patterns.
     pub(crate) fn see(&self, name: &[u8]) -> bool {
-        self.may(Access::Read, name)
+        self.may(Access::Read, OwnStr::new(name).get())
     }
 
-    fn may(&self, access: Access, name: &[u8]) -> bool {
-        self.0
-            .as_ref()
-            .is_none_or(|user| user.may(access, OwnStr::new(name).get()))
+    fn may(&self, access: Access, name: Str<'_>) -> bool {
+        self.0.as_ref().is_none_or(|user| user.may(access, name))
     }
 }

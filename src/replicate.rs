@@ -1,5 +1,7 @@
 //! What replicas and the AOF are told: effects with absolute times, never what was asked for.
 
+use crate::commands::Call;
+use crate::raw::argv::Lent;
 use crate::raw::ctx::Ctx;
 use crate::raw::string::{OwnStr, Str};
 use larder_core::command::apply::ApplySet;
@@ -17,14 +19,19 @@ pub(crate) fn unlink_all(ctx: Ctx<'_>, names: &[OwnStr]) {
     }
 }
 
-/// An entry was stored. Key and value are passed on as the client sent them, without copying.
-pub(crate) fn set(ctx: Ctx<'_>, key: Str<'_>, value: Str<'_>, effect: &ApplySet<'_>) {
-    let times = OwnStr::new(&effect.times());
-    let tags: SmallVec<[OwnStr; 8]> = effect.tags.iter().map(OwnStr::new).collect();
+/// An entry was stored by a call. What the client sent is passed on without copying.
+pub(crate) fn set(call: Call<'_>, effect: &ApplySet<'_>) {
+    let (mut strings, times) = (call.argv.strings(), OwnStr::new(&effect.times()));
+    let (key, value) = (strings.lend(effect.key), strings.lend(effect.value));
+    let tags: SmallVec<[Lent<'_>; 8]> = effect.tags.iter().map(|tag| strings.lend(tag)).collect();
     let mut pointers: SmallVec<[_; 16]> = SmallVec::new();
-    pointers.extend([key.as_ptr(), value.as_ptr(), times.get().as_ptr()]);
+    pointers.extend([
+        key.get().as_ptr(),
+        value.get().as_ptr(),
+        times.get().as_ptr(),
+    ]);
     pointers.extend(tags.iter().map(|tag| tag.get().as_ptr()));
-    ctx.replicate(c"CACHE.APPLYSET", &pointers);
+    call.ctx.replicate(c"CACHE.APPLYSET", &pointers);
 }
 
 /// An entry's tags were replaced.

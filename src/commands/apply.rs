@@ -18,7 +18,7 @@ use larder_core::index::Stamp;
 pub(super) fn set(call: Call<'_>) -> Outcome {
     let ctx = call.ctx;
     let effect = ApplySet::parse(&call.argv)?;
-    acl::check_tags(ctx, Access::Write, effect.tags.iter())?;
+    acl::check_tags(call, Access::Write, effect.tags.iter())?;
     let (policy, at_start) = state::with(|state| {
         (
             state.config.load_policy,
@@ -70,7 +70,7 @@ pub(super) fn set(call: Call<'_>) -> Outcome {
 /// `CACHE.APPLYTAGS`
 pub(super) fn tags(call: Call<'_>) -> Outcome {
     let effect = ApplyTags::parse(&call.argv)?;
-    acl::check_tags(call.ctx, Access::Write, effect.tags.iter())?;
+    acl::check_tags(call, Access::Write, effect.tags.iter())?;
     let done = settags::apply(call.ctx, call.key(), effect.tags.iter())?;
     call.ctx.replicate_verbatim();
     call.ctx.reply_integer(done.into());
@@ -89,7 +89,7 @@ pub(super) fn mark_stale(call: Call<'_>) -> Outcome {
 
 fn touched(call: Call<'_>, touch: Touch) -> Outcome {
     let effect = ApplyTouch::parse(&call.argv, touch)?;
-    acl::check_tags(call.ctx, Access::Write, effect.tags.iter())?;
+    acl::check_tags(call, Access::Write, effect.tags.iter())?;
     let epoch = state::with(|state| state.stamp().epoch);
     let count = touching::apply(
         call.ctx,

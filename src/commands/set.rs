@@ -18,7 +18,7 @@ use larder_core::look::Look;
 pub(super) fn run(call: Call<'_>) -> Outcome {
     let config = call.config();
     let set = Set::parse(&call.argv, &config)?;
-    acl::check_tags(call.ctx, Access::Write, set.tags.iter())?;
+    acl::check_tags(call, Access::Write, set.tags.iter())?;
     let times = Times::of(&set, &config)?;
     let found = find(call, &set);
     let fill = match permitted(call.ctx, &set, found) {
@@ -183,8 +183,12 @@ fn write(call: Call<'_>, set: &Set<'_>, times: Times, compute_ms: Option<u32>) -
         replicate_set(call, set, times, compute_ms);
         ctx.notify(MODULE, c"cache.set", key.name());
     }
+    let stored = match key.held() {
+        Held::Entry(handle) => Some(handle),
+        Held::Nothing | Held::Other => None,
+    };
+    state::with(|state| state.count(stored, set.key, |counters| counters.sets += 1));
     drop(key);
-    state::with(|state| state.count(None, set.key, |counters| counters.sets += 1));
     waiters::settle_here(ctx, call.key());
     ctx.reply_ok();
     Ok(())
@@ -202,7 +206,5 @@ fn replicate_set(call: Call<'_>, set: &Set<'_>, times: Times, compute_ms: Option
         hold_ms: None,
         tags: set.tags.clone(),
     };
-    if let Some(value) = call.argv.string(2) {
-        replicate::set(call.ctx, call.key(), value, &effect);
-    }
+    replicate::set(call, &effect);
 }

@@ -16,7 +16,7 @@ use larder_core::index::Verdict;
 pub(super) fn run(call: Call<'_>) -> Outcome {
     let config = call.config();
     let settags = SetTags::parse(&call.argv, &config)?;
-    acl::check_tags(call.ctx, Access::Write, settags.tags.iter())?;
+    acl::check_tags(call, Access::Write, settags.tags.iter())?;
     let done = replace(call.ctx, call.key(), settags.tags.iter())?;
     if done {
         replicate::tags(call.ctx, call.key(), settags.tags.iter());

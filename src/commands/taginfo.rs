@@ -8,7 +8,7 @@ use larder_core::command::taginfo::TagInfo;
 pub(super) fn run(call: Call<'_>) -> Outcome {
     let (ctx, config) = (call.ctx, call.config());
     let tag = TagInfo::parse(&call.argv, &config)?.tag;
-    acl::check_tags(ctx, Access::Read, [tag])?;
+    acl::check_tags(call, Access::Read, [tag])?;
     let Some(info) = state::with(|state| state.index(ctx.db()).tag_info(tag)) else {
         ctx.reply_null();
         return Ok(());

@@ -12,7 +12,7 @@ use larder_core::command::tagscan::TagScan;
 pub(super) fn run(call: Call<'_>) -> Outcome {
     let (ctx, config) = (call.ctx, call.config());
     let scan = TagScan::parse(&call.argv, &config)?;
-    acl::check_tags(ctx, Access::Read, [scan.tag])?;
+    acl::check_tags(call, Access::Read, [scan.tag])?;
     let page = state::with(|state| {
         state
             .index(ctx.db())

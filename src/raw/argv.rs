@@ -1,6 +1,6 @@
 //! The arguments of a call.
 
-use super::string::Str;
+use super::string::{OwnStr, Str};
 use larder_core::args::Argv as CoreArgv;
 use redis_module::raw;
 use std::marker::PhantomData;
@@ -32,6 +32,51 @@ impl<'a> Argv<'a> {
         }
         // SAFETY: in range, and the strings live for 'a.
         unsafe { Str::from_ptr(*self.argv.add(i)) }
+    }
+}
+
+/// Finds the server's strings behind arguments, so that they need not be copied to be passed on.
+/// For arguments that are asked for in the order in which they stand.
+pub(crate) struct Strings<'a> {
+    argv: Argv<'a>,
+    next: usize,
+}
+
+impl<'a> Argv<'a> {
+    pub(crate) fn strings(self) -> Strings<'a> {
+        Strings {
+            argv: self,
+            next: 1,
+        }
+    }
+}
+
+impl<'a> Strings<'a> {
+    /// The string that holds these bytes, and no others that read the same; a copy if there is none
+    /// from here on.
+    pub(crate) fn lend(&mut self, bytes: &[u8]) -> Lent<'a> {
+        while let Some(string) = self.argv.string(self.next) {
+            self.next += 1;
+            if std::ptr::eq(string.bytes(), bytes) {
+                return Lent::Argument(string);
+            }
+        }
+        Lent::Copy(OwnStr::new(bytes))
+    }
+}
+
+/// A string, whosever it is.
+pub(crate) enum Lent<'a> {
+    Argument(Str<'a>),
+    Copy(OwnStr),
+}
+
+impl Lent<'_> {
+    pub(crate) fn get(&self) -> Str<'_> {
+        match self {
+            Self::Argument(string) => *string,
+            Self::Copy(string) => string.get(),
+        }
     }
 }
 
