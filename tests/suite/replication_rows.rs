@@ -27,12 +27,7 @@ const OTHER: &str = "RPUSH k x";
 const SYNTAX: &str = "-ERR syntax error";
 
 const SETS: &[Row] = &[
-    Row(
-        "",
-        "CACHE.SET k v",
-        "OK",
-        &["CACHE.APPLYSET k v T,,,,,"],
-    ),
+    Row("", "CACHE.SET k v", "OK", &["CACHE.APPLYSET k v T,,,,,"]),
     Row(
         FRESH,
         "CACHE.SET k v EX 100 GRACE 50 TAGS 3 a b a",
@@ -63,12 +58,7 @@ const SETS: &[Row] = &[
         "OK",
         &["CACHE.APPLYSET k v T,,,,,"],
     ),
-    Row(
-        "",
-        "CACHE.SET k v NX",
-        "OK",
-        &["CACHE.APPLYSET k v T,,,,,"],
-    ),
+    Row("", "CACHE.SET k v NX", "OK", &["CACHE.APPLYSET k v T,,,,,"]),
     Row(
         PENDING,
         "CACHE.SET k v NX",
@@ -86,12 +76,7 @@ const SETS: &[Row] = &[
     ),
     Row("", "CACHE.SET k v XX", "nil", NOTHING),
     Row(PENDING, "CACHE.SET k v XX", "nil", NOTHING),
-    Row(
-        OTHER,
-        "CACHE.SET k v",
-        "OK",
-        &["CACHE.APPLYSET k v T,,,,,"],
-    ),
+    Row(OTHER, "CACHE.SET k v", "OK", &["CACHE.APPLYSET k v T,,,,,"]),
     Row(FRESH, "CACHE.SET k v EXAT 1", "OK", &["UNLINK k"]),
     Row(OTHER, "CACHE.SET k v EXAT 1", "OK", &["UNLINK k"]),
     Row("", "CACHE.SET k v EXAT 1", "OK", NOTHING),
@@ -300,12 +285,7 @@ const EFFECTS: &[Row] = &[
         "OK",
         &["CACHE.APPLYSET k v 1700000000000,5,,6,99999999999999, a"],
     ),
-    Row(
-        "",
-        "CACHE.APPLYSET k v 1,,,, a",
-        "-ERR syntax error",
-        NOTHING,
-    ),
+    Row("", "CACHE.APPLYSET k v 1,,,, a", SYNTAX, NOTHING),
     Row(FRESH, "CACHE.APPLYTAGS k c", ":1", &["CACHE.APPLYTAGS k c"]),
     Row(OTHER, "CACHE.APPLYTAGS k c", WRONG_TYPE, NOTHING),
     Row(

@@ -97,8 +97,7 @@ fn the_table_is_complete() {
 }
 
 fn fits(sent: &str, expected: &str) -> bool {
-    let (sent, expected): (Vec<_>, Vec<_>) =
-        (sent.split([' ', ',']).collect(), expected.split([' ', ',']).collect());
+    let [sent, expected] = [sent, expected].map(|line| line.split([' ', ',']).collect::<Vec<_>>());
     let first = expected.iter().position(|word| *word == "T");
     let zero: i64 = first.and_then(|at| sent.get(at)?.parse().ok()).unwrap_or(0);
     let word_fits = |(sent, expected): (&&str, &&str)| match expected.strip_prefix('T') {
