@@ -68,12 +68,12 @@ impl Session {
     }
 }
 
-fn sessions(document: &str) -> Vec<Session> {
+fn sessions(document: &str, mark: &str) -> Vec<Session> {
     let mut sessions: Vec<Session> = vec![];
     let mut inside = false;
     for (i, line) in document.lines().enumerate() {
         if line.trim_start().starts_with("```") {
-            inside = !inside && line.trim() == "```redis-cli";
+            inside = !inside && line.trim().strip_prefix("```") == Some(mark);
             if inside {
                 sessions.push(Session {
                     line: i + 1,
@@ -126,10 +126,15 @@ fn type_in(server: &Server, typed: &[String]) -> String {
 }
 
 fn check_document(path: &str) {
+    check_marked(path, "redis-cli");
+}
+
+/// Checks the blocks with this mark.
+pub(crate) fn check_marked(path: &str, mark: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     let document =
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let sessions = sessions(&document);
+    let sessions = sessions(&document, mark);
     assert!(!sessions.is_empty(), "{} shows no session", path.display());
     let mut wrong = vec![];
     for session in sessions {

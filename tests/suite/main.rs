@@ -13,7 +13,9 @@
 use larder_test_support as common;
 
 mod access;
+mod access_docs;
 mod access_leaks;
+mod access_servers;
 mod big_tag;
 mod clients;
 mod cluster;

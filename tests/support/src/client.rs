@@ -89,9 +89,10 @@ impl Client {
         self.parser.parse_value(&mut self.stream)
     }
 
-    /// Whether the server answers, and is not loading.
+    /// Whether the server answers (be it that it wants a password), and is not loading.
     pub fn is_served(&mut self) -> bool {
-        self.try_send("PING").is_ok() && self.try_reply().is_ok_and(|reply| show(&reply) == "PONG")
+        let answers = |text: String| text == "PONG" || text.starts_with("-NOAUTH ");
+        self.try_send("PING").is_ok() && self.try_reply().is_ok_and(|reply| answers(show(&reply)))
     }
 
     /// The next reply, or the next pushed message.
