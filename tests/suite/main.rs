@@ -40,6 +40,7 @@ mod lease;
 mod markstale;
 mod pause;
 mod persistence;
+mod persistence_rewrite;
 mod replication;
 mod replication_rows;
 mod replication_table;

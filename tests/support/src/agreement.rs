@@ -14,17 +14,17 @@ use super::wait::wait_until;
 const SOON_MS: i64 = 10_000;
 
 /// What a server holds, by the names of keys and tags.
-type Holdings = BTreeMap<String, String>;
+pub type Holdings = BTreeMap<String, String>;
 
 /// Waits until nothing on the primary changes by itself (no lease is out, nothing is about to
 /// expire, what is dead is gone), then compares all that clients can ask about each key and tag,
 /// and has both sides recount their indexes. Keys and tags have to be plain words.
 #[track_caller]
 pub fn check_agreement(primary: &Server, replica: &Server) {
-    let (mut p, mut r) = (primary.client(), replica.client());
-    wait_until("nothing changes by itself any more", || is_settled(&mut p));
+    let here = settled_holdings(primary);
     primary.wait_for(replica);
-    let (here, there) = (holdings(&mut p), holdings(&mut r));
+    let (mut p, mut r) = (primary.client(), replica.client());
+    let there = holdings(&mut r);
     for name in here.keys().chain(there.keys()) {
         assert_eq!(here.get(name), there.get(name), "primary, replica: {name}");
     }
@@ -32,6 +32,15 @@ pub fn check_agreement(primary: &Server, replica: &Server) {
     for (c, side) in [(&mut p, "primary"), (&mut r, "replica")] {
         assert_eq!(c.complaints(), None, "{side}: the index");
     }
+}
+
+/// Waits until nothing changes by itself any more, and gives all that clients can ask about each
+/// key and tag.
+#[track_caller]
+pub fn settled_holdings(server: &Server) -> Holdings {
+    let mut c = server.client();
+    wait_until("nothing changes by itself any more", || is_settled(&mut c));
+    holdings(&mut c)
 }
 
 fn is_settled(c: &mut Client) -> bool {

@@ -32,7 +32,7 @@ mod server;
 mod state;
 mod wait;
 
-pub use agreement::check_agreement;
+pub use agreement::{Holdings, check_agreement, settled_holdings};
 pub use client::Client;
 pub use cluster::{Cluster, Router, key_slot};
 pub use disk::SmallDisk;
