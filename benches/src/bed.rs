@@ -1,0 +1,108 @@
+//! The server under test.
+
+use crate::host;
+use crate::load::{Achieved, Load};
+use larder_test_support::{Client, Server, wait_until};
+
+/// A server on a processor of its own, with the module, and a connection to ask it things.
+pub(crate) struct Bed {
+    server: Server,
+    control: Client,
+}
+
+/// How often a command was called, and for how long all calls together kept the server, in µs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Calls {
+    pub(crate) count: f64,
+    pub(crate) us: f64,
+}
+
+/// A load, and what it cost the server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn {
+    pub(crate) achieved: Achieved,
+    /// Processor time of the server's main thread, in µs.
+    pub(crate) cpu_us: f64,
+}
+
+impl Bed {
+    /// Starts a server with these lines in its configuration file.
+    pub(crate) fn start(lines: &str) -> Self {
+        let pins = host::processors().map_or_else(String::new, |(server, others)| {
+            format!(
+                "server_cpulist {server}\nbio_cpulist {others}\nbgsave_cpulist {others}\n\
+                 aof_rewrite_cpulist {others}\n"
+            )
+        });
+        let server = Server::with(&format!("{pins}{lines}"));
+        let control = server.client();
+        Self { server, control }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.server.port()
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    pub(crate) fn control(&mut self) -> &mut Client {
+        &mut self.control
+    }
+
+    /// Empties the server, and waits until that is done in the background as well.
+    pub(crate) fn clear(&mut self) {
+        self.control.check("FLUSHALL SYNC", "OK");
+        self.control.check("CONFIG RESETSTAT", "OK");
+        wait_until("the index is dropped", || {
+            self.control.stats().int("index-bytes") < 1 << 20
+                && self.info("memory", "lazyfree_pending_objects") == 0.0
+        });
+    }
+
+    /// Bytes that the server has allocated.
+    pub(crate) fn memory(&mut self) -> f64 {
+        self.info("memory", "used_memory")
+    }
+
+    /// Calls of these commands since the statistics were last reset.
+    pub(crate) fn calls(&mut self, commands: &[&str]) -> Vec<Calls> {
+        let text = self.control.bytes("INFO commandstats");
+        let text = String::from_utf8_lossy(&text);
+        let calls_of = |command: &&str| {
+            let prefix = format!("cmdstat_{command}:");
+            let line = text.lines().find_map(|line| line.strip_prefix(&prefix))?;
+            let field = |name| line.split(',').find_map(|field| field.strip_prefix(name));
+            Some(Calls {
+                count: field("calls=")?.parse().ok()?,
+                us: field("usec=")?.parse().ok()?,
+            })
+        };
+        commands.iter().filter_map(calls_of).collect()
+    }
+
+    /// Runs a load and takes the server's time.
+    pub(crate) fn time(
+        &mut self,
+        load: &mut Load,
+        run: impl FnOnce(&mut Load) -> Achieved,
+    ) -> Turn {
+        let before = self.cpu_us();
+        let achieved = run(load);
+        Turn {
+            achieved,
+            cpu_us: self.cpu_us() - before,
+        }
+    }
+
+    fn cpu_us(&mut self) -> f64 {
+        let user = self.info("cpu", "used_cpu_user_main_thread");
+        (user + self.info("cpu", "used_cpu_sys_main_thread")) * 1e6
+    }
+
+    fn info(&mut self, section: &str, field: &str) -> f64 {
+        let value = self.control.server_info(section, field);
+        value.parse().expect("a number")
+    }
+}

@@ -1,0 +1,40 @@
+//! Larder.
+
+use super::Rival;
+use crate::item::{Item, TTL_S};
+use crate::requests::Requests;
+use larder_test_support::Client;
+
+pub(crate) struct Larder;
+
+impl Rival for Larder {
+    fn name(&self) -> &'static str {
+        "Larder"
+    }
+
+    fn store(&self, item: &Item<'_>, out: &mut Requests) {
+        let (key, count) = (item.key.as_bytes(), item.tags.len().to_string());
+        let mut words: Vec<&[u8]> = vec![b"CACHE.SET", key, item.value, b"EX", TTL_S.as_bytes()];
+        if !item.tags.is_empty() {
+            words.extend([b"TAGS".as_slice(), count.as_bytes()]);
+            words.extend(item.tags.iter().map(|tag| tag.as_bytes()));
+        }
+        out.command(&words);
+    }
+
+    fn read(&self, item: &Item<'_>, out: &mut Requests) {
+        out.command(&[b"CACHE.GET", item.key.as_bytes()]);
+    }
+
+    fn invalidate(&self, tag: &str, c: &mut Client) {
+        c.int(format!("CACHE.INVALIDATE {tag}"));
+    }
+
+    fn invalidation_commands(&self) -> &'static [&'static str] {
+        &["cache.invalidate"]
+    }
+
+    fn serves(&self, item: &Item<'_>, c: &mut Client) -> bool {
+        c.text(format!("CACHE.EXISTS {}", item.key)) == ":1"
+    }
+}
