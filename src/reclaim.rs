@@ -11,6 +11,10 @@ use crate::{keyspace, leases, replicate, state};
 use larder_core::entry::{Arena, Handle};
 use larder_core::index::Marked;
 
+/// How many entries an invalidation removes before it replies, if it leaves more to do anyway. They
+/// take about as long as everything else in the command.
+const BEGINNING: usize = 16;
+
 /// Keys named in one `UNLINK`.
 const BATCH: usize = 128;
 
@@ -24,8 +28,14 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// That many entries, however long it takes.
-    pub(crate) fn entries(entries: usize) -> Self {
+    /// What is done before an invalidation replies: everything, if no more than `most` entries wait.
+    /// Else it can't be finished now, so it is only begun, and the reply is soon.
+    pub(crate) fn inline(most: usize, waiting: usize) -> Self {
+        let entries = if waiting <= most {
+            most
+        } else {
+            most.min(BEGINNING)
+        };
         Self {
             entries,
             until_us: u64::MAX,
@@ -66,6 +76,11 @@ pub(crate) fn dead(ctx: Ctx<'_>, db: i32, budget: Budget) {
 /// Removes the key of a dead entry, and returns its name if there was anything to remove.
 fn remove(ctx: Ctx<'_>, db: i32, handle: Handle) -> Option<OwnStr> {
     let name = OwnStr::new(Heap.entry(handle).key());
+    state::with(|state| {
+        state.count(Some(handle), name.get().bytes(), |counters| {
+            counters.entries_reclaimed += 1;
+        });
+    });
     let key = ctx.open(name.get(), Mode::Write);
     let found = key.held() == Held::Entry(handle);
     if found {
@@ -76,9 +91,6 @@ fn remove(ctx: Ctx<'_>, db: i32, handle: Handle) -> Option<OwnStr> {
     // An expired key is removed by opening it. If the entry is listed even so, it is no key's
     // value, and must not be met again.
     state::with(|state| {
-        state.count(None, name.get().bytes(), |counters| {
-            counters.entries_reclaimed += 1;
-        });
         if state.index(db).next_dead() == Some(handle) {
             state.detach(db, handle);
         }

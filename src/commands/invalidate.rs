@@ -28,7 +28,7 @@ fn run(call: Call<'_>, touch: Touch) -> Outcome {
     };
     replicate::touched(ctx, effect, stamp.ms, tags.iter());
     if ctx.flags().primary() {
-        let budget = Budget::entries(config.reclaim_inline);
+        let budget = Budget::inline(config.reclaim_inline, count);
         match touch {
             Touch::Invalidate => reclaim::dead(ctx, ctx.db(), budget),
             Touch::MarkStale => reclaim::marks(ctx, ctx.db(), budget),
