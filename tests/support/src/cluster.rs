@@ -8,8 +8,10 @@ pub use router::Router;
 pub use slots::key_slot;
 
 use std::thread;
+use std::time::Duration;
 
 use super::client::Client;
+use super::relay::Relay;
 use super::reply::show;
 use super::server::{Server, Setup};
 use super::wait::wait_until;
@@ -97,12 +99,10 @@ impl Cluster {
         wait_until("the replica knows its primary", || {
             c.text(format!("CLUSTER REPLICATE {id}")) == "OK"
         });
-        wait_until("the replica is in sync", || {
-            c.server_info("replication", "master_link_status") == "up"
-        });
+        wait_until("the replica is in sync", || is_in_sync(&mut c));
     }
 
-    /// Waits until every node is served and knows who is whose replica.
+    /// Waits until every node is served and knows who is a replica, and each replica is in sync.
     fn wait_until_ok(&self) {
         let replicas = self.nodes.len() - self.shards;
         for node in &self.nodes {
@@ -110,7 +110,9 @@ impl Cluster {
             wait_until("the cluster is up", || {
                 let peers = view::of(&mut c);
                 let followers = peers.iter().filter(|peer| !peer.primary).count();
-                view::is_ok(&mut c) && peers.len() == self.nodes.len() && followers == replicas
+                let follows = peers.iter().any(|peer| peer.myself && !peer.primary);
+                let all_known = peers.len() == self.nodes.len() && followers == replicas;
+                view::is_ok(&mut c) && all_known && (!follows || is_in_sync(&mut c))
             });
         }
     }
@@ -170,11 +172,9 @@ impl Cluster {
         self.wait_until_ok();
     }
 
-    /// Kills the primary of a shard, and returns which node that was.
-    pub fn kill_primary(&mut self, shard: usize) -> usize {
-        let dead = self.primary(shard);
-        self.nodes[dead].kill();
-        dead
+    /// Ends a node without warning.
+    pub fn kill(&mut self, n: usize) {
+        self.nodes[n].kill();
     }
 
     /// Waits until a node leads its shard and everybody who runs sends callers there.
@@ -192,17 +192,20 @@ impl Cluster {
         }
     }
 
-    /// Starts a node again that was killed, as the replica of the shard's primary.
-    pub fn revive(&mut self, shard: usize, dead: usize) {
+    /// Starts a node again that was killed and succeeded, as the replica of the other in its shard.
+    pub fn revive(&mut self, dead: usize) {
         self.nodes[dead].start_again();
         let node = &self.nodes[dead];
-        let heir = 2 * shard + self.shards - dead;
         let mut c = node.client();
         wait_until("the node hears that it was succeeded", || {
             !view::of(&mut c)
                 .iter()
                 .any(|peer| peer.myself && peer.has_slots)
         });
+        let heir = (dead + self.shards) % self.nodes.len();
+        // It may have found an old snapshot; only an empty node can be made a replica. If it has
+        // become one by itself, it refuses.
+        c.run("FLUSHALL");
         self.make_replica(node, heir);
         self.wait_until_ok();
     }
@@ -231,11 +234,12 @@ impl Cluster {
         );
     }
 
-    /// Carries up to `count` keys of a slot over, and returns how many there were.
+    /// Carries up to `count` keys of a slot from a node to the one at a port, which may be that of a
+    /// road there. Returns how many there were.
     ///
     /// # Errors
     /// What the source says when the target does not take them.
-    pub fn carry(&self, slot: u16, from: usize, to: usize, count: usize) -> Result<usize, String> {
+    pub fn carry(&self, slot: u16, from: usize, port: u16, count: usize) -> Result<usize, String> {
         let mut source = self.client(from);
         let keys: Vec<String> = source
             .array(format!("CLUSTER GETKEYSINSLOT {slot} {count}"))
@@ -245,9 +249,8 @@ impl Cluster {
         if keys.is_empty() {
             return Ok(0);
         }
-        let port = self.nodes[to].port();
         let reply = source.text(format!(
-            "MIGRATE 127.0.0.1 {port} '' 0 1000 REPLACE KEYS {}",
+            "MIGRATE 127.0.0.1 {port} '' 0 500 REPLACE KEYS {}",
             keys.join(" ")
         ));
         match &*reply {
@@ -274,16 +277,33 @@ impl Cluster {
     /// move that was broken off. Returns how many keys there were.
     #[track_caller]
     pub fn move_slot(&self, slot: u16, from: usize, to: usize) -> usize {
+        self.move_slot_slowly(slot, from, to, || Duration::ZERO)
+    }
+
+    /// The same, with keys that are that long on their way.
+    #[track_caller]
+    pub fn move_slot_slowly(
+        &self,
+        slot: u16,
+        from: usize,
+        to: usize,
+        mut delay: impl FnMut() -> Duration,
+    ) -> usize {
         self.begin_move(slot, from, to);
         let mut moved = 0;
-        loop {
-            match self.carry(slot, from, to, 100) {
-                Ok(0) => break,
-                Ok(carried) => moved += carried,
-                Err(refused) => panic!("slot {slot} does not move: {refused}"),
-            }
-        }
+        wait_until("all keys are carried over", || {
+            let road = Relay::slow(self.nodes[to].port(), delay());
+            // A transfer that took too long is made again.
+            let carried = self.carry(slot, from, road.port(), 100);
+            moved += carried.as_ref().map_or(0, |count| *count);
+            carried == Ok(0)
+        });
         self.end_move(slot, to);
         moved
     }
+}
+
+/// Whether a replica has its primary's data and gets what is written.
+fn is_in_sync(c: &mut Client) -> bool {
+    c.server_info("replication", "master_link_status") == "up"
 }

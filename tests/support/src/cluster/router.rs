@@ -13,7 +13,7 @@ use super::super::reply::show;
 use super::super::server::Server;
 use super::super::wait::{DEADLINE, wait_until};
 use super::slots::{self, key_slot};
-use super::view;
+use super::view::{self, Peer};
 
 /// How long to leave a node alone that cannot answer yet.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -159,8 +159,9 @@ impl Router {
                 Ok(c) => view::try_of(c).unwrap_or_default(),
                 Err(_) => continue,
             };
-            let primaries = peers.iter().filter(|peer| peer.primary && !peer.failed);
-            found.extend(primaries.map(|peer| peer.port));
+            // One that has failed and was not succeeded yet is missed as well.
+            let counts = |peer: &&Peer| peer.primary && (peer.has_slots || !peer.failed);
+            found.extend(peers.iter().filter(counts).map(|peer| peer.port));
         }
         found.into_iter().collect()
     }
