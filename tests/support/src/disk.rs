@@ -1,11 +1,12 @@
 //! A disk that is full when a test wants it to be.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::server::fresh_dir;
+use super::skip::say_skipped;
 
 /// A small file system in memory; it goes away with the value. The server that uses it must be
 /// dropped first.
@@ -22,12 +23,7 @@ impl SmallDisk {
             return Some(Self(dir));
         }
         fs::remove_dir(&dir).ok();
-        // Past the test harness, which shows what a test prints only when it fails.
-        writeln!(
-            io::stderr(),
-            "SKIPPED {test}: only root may mount a small disk"
-        )
-        .ok();
+        say_skipped(test, "only root may mount a small disk");
         None
     }
 

@@ -29,6 +29,7 @@ mod random;
 mod relay;
 mod reply;
 mod server;
+mod skip;
 mod state;
 mod wait;
 
@@ -40,6 +41,7 @@ pub use random::Random;
 pub use relay::Relay;
 pub use reply::{Fields, show};
 pub use server::{Server, Setup};
+pub use skip::say_skipped;
 pub use state::{gauges, wait_for_memory, wait_for_nothing};
 pub use wait::{Running, wait_until};
 

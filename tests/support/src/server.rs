@@ -24,6 +24,8 @@ pub struct Setup<'a> {
     pub sentinel: bool,
     /// A node of a cluster, with a bus port of its own.
     pub cluster: bool,
+    /// Variables of the process's environment.
+    pub environment: &'a [(&'a str, &'a str)],
 }
 
 /// A running server in a directory of its own; both go away with the value. Before it goes, the
@@ -33,7 +35,10 @@ pub struct Server {
     dir: PathBuf,
     port: u16,
     sentinel: bool,
+    environment: Environment,
 }
+
+type Environment = Vec<(String, String)>;
 
 impl Server {
     pub fn start() -> Self {
@@ -57,11 +62,14 @@ impl Server {
         loop {
             let (dir, port) = (fresh_dir(), free_port());
             write_config(&dir, port, setup);
+            let owned = |(name, value): &(&str, &str)| ((*name).into(), (*value).into());
+            let environment = setup.environment.iter().map(owned).collect();
             let mut server = Self {
-                process: spawn(&dir, setup.sentinel),
+                process: spawn(&dir, setup.sentinel, &environment),
                 dir,
                 port,
                 sentinel: setup.sentinel,
+                environment,
             };
             if server.comes_up() {
                 return Ok(server);
@@ -196,7 +204,7 @@ impl Server {
 
     /// Starts a server again, or gives the log of one that ended instead.
     pub fn try_start_again(&mut self) -> Result<(), String> {
-        self.process = spawn(&self.dir, self.sentinel);
+        self.process = spawn(&self.dir, self.sentinel, &self.environment);
         if self.comes_up() {
             return Ok(());
         }
@@ -310,6 +318,7 @@ fn write_config(dir: &Path, port: u16, setup: &Setup<'_>) {
         without_module,
         sentinel,
         cluster,
+        environment: _,
     } = setup;
     let module = match without_module | sentinel {
         true => String::new(),
@@ -332,7 +341,7 @@ fn write_config(dir: &Path, port: u16, setup: &Setup<'_>) {
     fs::write(dir.join("redis.conf"), config).expect("a configuration file");
 }
 
-fn spawn(dir: &Path, sentinel: bool) -> Child {
+fn spawn(dir: &Path, sentinel: bool, environment: &Environment) -> Child {
     let server = env::var_os("LARDER_SERVER").unwrap_or_else(|| "redis-server".into());
     // What a server said in an earlier life must not be taken for its reason to end now.
     fs::remove_file(dir.join("log")).ok();
@@ -340,6 +349,7 @@ fn spawn(dir: &Path, sentinel: bool) -> Child {
     command
         .arg(dir.join("redis.conf"))
         .args(sentinel.then_some("--sentinel"))
+        .envs(environment.iter().cloned())
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     command
