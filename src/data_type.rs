@@ -207,6 +207,7 @@ pub(crate) fn digest(digest: Digest, handle: Handle) {
 pub(crate) fn copy(from: Place<'_>, to: Place<'_>, handle: Handle) -> Option<Block> {
     state::with(|state| {
         state.write_down(from.db, handle);
+        state.carried_from = Some(from.db);
         let entry = Heap.entry(handle);
         let tags: Vec<Box<[u8]>> = state
             .index(from.db)

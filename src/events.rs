@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `unlink` of the data type (see `data_type`) | the entry leaves the index, its lease ends |
 //! | `loaded`, `restore`, `copy_to`, `move_to`, `rename_to` | an entry has become a key's value |
+//! | `move_from` | the database to go back to after `move_to` |
 //! | `expire`, `persist` | the key's end was moved; a lease keeps it alive nevertheless |
 //! | flush, swap | a database's index is dropped, or changes places |
 //! | promotion, client gone | tokens jump ahead; leases bound to the connection end |
@@ -30,23 +31,39 @@ pub(crate) enum Source {
 /// Something happened to a key, of whatever type.
 ///
 /// The name may be a string on the server's stack, with which no key can be opened, so it is copied
-/// where one must be.
+/// where one must be. The database is asked of the key, not of the context: within a transaction
+/// Valkey 9.1 gives the one that the transaction has selected.
 pub(crate) fn key(ctx: Ctx<'_>, event: &[u8], name: Str<'_>) {
     match event {
         // Most keys that are loaded are of other types.
         b"loaded" if !state::with(|state| std::mem::take(&mut state.just_loaded)) => {}
-        b"loaded" | b"restore" | b"copy_to" | b"move_to" | b"rename_to" => {
+        b"move_from" => state::with(|state| state.carried_from = Some(ctx.db())),
+        b"copy_to" | b"move_to" => {
             arrived(ctx, OwnStr::new(name.bytes()).get());
+            stay(ctx);
         }
+        b"loaded" | b"restore" | b"rename_to" => arrived(ctx, OwnStr::new(name.bytes()).get()),
         b"expire" | b"persist" => end_moved(ctx, OwnStr::new(name.bytes()).get()),
         _ => {}
     }
 }
 
+/// Selects the database that a key was copied or moved from.
+///
+/// Valkey 8.1 lends us the very client that runs `COPY` or `MOVE`, with the other database selected,
+/// and leaves it there. What that client does next, and what replicas are told of this
+/// command, would then concern the wrong database.
+fn stay(ctx: Ctx<'_>) {
+    if let Some(db) = state::with(|state| state.carried_from.take()) {
+        ctx.select(db);
+    }
+}
+
 /// An entry has become the value of this key.
 fn arrived(ctx: Ctx<'_>, name: Str<'_>) {
-    let db = ctx.db();
-    let held = ctx.open(name, Mode::Peek).held();
+    let key = ctx.open(name, Mode::Peek);
+    let (held, db) = (key.held(), key.db().unwrap_or_else(|| ctx.db()));
+    drop(key);
     if let Held::Entry(handle) = held {
         state::with(|state| state.attach(db, handle));
         let entry = Heap.entry(handle);
@@ -54,7 +71,7 @@ fn arrived(ctx: Ctx<'_>, name: Str<'_>) {
         // A placeholder was carried along with its key: a lease is not.
         let stray = entry.header.is_pending() && !entry.header.is_condemned();
         if renamed || stray {
-            rebuild(ctx, name, handle);
+            rebuild(ctx, db, name, handle);
         } else {
             Heap.entry_mut(handle).header.stats = Slot::NONE;
         }
@@ -86,8 +103,7 @@ pub(crate) fn end_marked(ctx: Ctx<'_>, name: Str<'_>) {
 }
 
 /// Gives a key an entry that knows the key's name, in place of the one it holds.
-fn rebuild(ctx: Ctx<'_>, name: Str<'_>, handle: Handle) {
-    let db = ctx.db();
+fn rebuild(ctx: Ctx<'_>, db: i32, name: Str<'_>, handle: Handle) {
     let key = ctx.open(name, Mode::Write);
     // Opened to be changed, a key may turn out to have expired just now.
     if key.held() != Held::Entry(handle) {
@@ -104,9 +120,9 @@ fn rebuild(ctx: Ctx<'_>, name: Str<'_>, handle: Handle) {
 /// Somebody set or removed the expiry of a key. That is where its value ends from now on, unless it
 /// is over; a mark still ends it earlier, and a lease keeps the key.
 fn end_moved(ctx: Ctx<'_>, name: Str<'_>) {
-    let db = ctx.db();
     let key = ctx.open(name, Mode::Peek);
     let (held, key_end) = (key.held(), key.end_ms());
+    let db = key.db().unwrap_or_else(|| ctx.db());
     drop(key);
     let Held::Entry(handle) = held else { return };
     let rare = state::with(|state| state.write_down(db, handle));

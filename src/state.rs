@@ -45,6 +45,8 @@ pub(crate) struct State {
     pub(crate) loading: Option<Source>,
     /// An entry was read from a payload, and may be about to become a key's value.
     pub(crate) just_loaded: bool,
+    /// The database whose key is just being copied or moved to another.
+    pub(crate) carried_from: Option<i32>,
     /// Whether the server has begun to serve: what is loaded later is not found "at start".
     pub(crate) running: bool,
     pub(crate) cluster: bool,
@@ -87,6 +89,7 @@ impl State {
             hollow: Vec::new(),
             loading: None,
             just_loaded: false,
+            carried_from: None,
             running: false,
             cluster: false,
             indexes: Vec::new(),

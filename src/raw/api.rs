@@ -35,7 +35,7 @@ required! {
     RedisModule_FreeModuleUser RedisModule_FreeString RedisModule_GetAbsExpire
     RedisModule_GetBlockedClientHandle RedisModule_GetBlockedClientPrivateData
     RedisModule_GetClientId RedisModule_GetClientInfoById RedisModule_GetCommand
-    RedisModule_GetContextFlags RedisModule_GetCurrentUserName RedisModule_GetDbIdFromIO
+    RedisModule_GetContextFlags RedisModule_GetCurrentUserName RedisModule_GetDbIdFromIO RedisModule_GetDbIdFromModuleKey
     RedisModule_GetDbIdFromOptCtx RedisModule_GetDetachedThreadSafeContext
     RedisModule_GetKeyNameFromIO RedisModule_GetKeyNameFromOptCtx
     RedisModule_GetModuleUserFromUserName RedisModule_GetSelectedDb

@@ -93,6 +93,13 @@ impl<'a> Key<'a> {
         }
     }
 
+    /// The database of the key; none if it was opened to look and is not there.
+    pub(crate) fn db(&self) -> Option<i32> {
+        // SAFETY: the key is open, or null, for which the server gives a negative number.
+        let db = unsafe { call!(RedisModule_GetDbIdFromModuleKey(self.ptr)) };
+        (db >= 0).then_some(db)
+    }
+
     /// The key's Redis expiry, unix ms.
     pub(crate) fn end_ms(&self) -> Option<i64> {
         if self.ptr.is_null() {

@@ -341,3 +341,26 @@ fn the_server_can_look_at_an_entry() {
     c.check("TYPE k", "cache-ent");
     c.check("OBJECT ENCODING k", "raw");
 }
+
+#[test]
+fn who_copies_or_moves_a_key_stays_where_he_is() {
+    let s = Server::start();
+    let replica = s.replica("");
+    let mut c = s.client();
+    c.check("SELECT 3", "OK");
+    set_tagged(&mut c, "k");
+    c.check("SET string v", "OK");
+    c.check("COPY k twin DB 1", ":1");
+    c.check("CACHE.GET k", "v");
+    c.check("MOVE k 2", ":1");
+    c.check("MOVE string 2", ":1");
+    c.check("SET here v", "OK");
+    s.wait_for(&replica);
+    for server in [&s, &replica] {
+        let mut c = server.client();
+        for (db, keys) in [(1, "twin"), (2, "k string"), (3, "here")] {
+            c.check(format!("SELECT {db}"), "OK");
+            assert_eq!(c.sorted("KEYS *").join(" "), keys);
+        }
+    }
+}
