@@ -46,19 +46,21 @@ pub(crate) fn run(options: Options) -> String {
     let (start, mut tally) = (Instant::now(), Tally::default());
     for round in 0..rounds {
         let plan = plan(&kinds, round);
+        let mut breaker = servers(options.seed, round);
         let history = storm(
+            &mut breaker,
             options.seed * 1_000 + round,
-            round,
             operations / rounds,
             &plan,
         );
-        if let Err(violation) = rules::check(&history) {
+        tally.add(&history, operations / rounds);
+        if let Err(violation) = rules::check(history) {
             panic!(
                 "{violation}\n(seed {}, round {round}, {plan:?})",
                 options.seed
             );
         }
-        tally.add(&history, operations / rounds);
+        breaker.expect_calm();
         if (round + 1) % 10 == 0 {
             eprintln!("consistency: round {} of {rounds}: {tally}", round + 1);
         }
@@ -92,17 +94,24 @@ fn plan(kinds: &[Breakage], round: u64) -> Vec<Breakage> {
     plan
 }
 
-/// One round.
-fn storm(seed: u64, round: u64, operations: u64, plan: &[Breakage]) -> History {
-    let (preamble, inline) =
-        [("yes", 0), ("no", 128), ("no", 0)][usize::try_from(round % 3).unwrap()];
+/// Servers that persist in one way or another, and reclaim at once or later.
+fn servers(seed: u64, round: u64) -> Breaker {
+    let (preamble, inline) = match round % 3 {
+        0 => ("yes", 0),
+        1 => ("no", 128),
+        _ => ("no", 0),
+    };
     let lines = format!(
         "appendonly yes\nappendfsync always\naof-use-rdb-preamble {preamble}\n\
          cache.reclaim-inline {inline}"
     );
-    let mut breaker = Breaker::start(&lines, seed);
+    Breaker::start(&lines, seed + round)
+}
+
+/// One round.
+fn storm(breaker: &mut Breaker, seed: u64, operations: u64, plan: &[Breakage]) -> History {
     let world = &World::new(breaker.place(), operations);
-    let history = thread::scope(|scope| {
+    thread::scope(|scope| {
         let users = (1..=USERS).map(|user| seed * USERS + user);
         let users: Vec<_> = users
             .map(|seed| scope.spawn(move || User::new(world, seed).run()))
@@ -117,9 +126,7 @@ fn storm(seed: u64, round: u64, operations: u64, plan: &[Breakage]) -> History {
         }
         history.pauses = watcher.join().expect("a watcher without complaint");
         history
-    });
-    breaker.expect_calm();
-    history
+    })
 }
 
 /// Asks for nothing, again and again, to know how slow the server is.

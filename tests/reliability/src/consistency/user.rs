@@ -195,7 +195,7 @@ impl<'w> User<'w> {
     fn get_or_lock(&mut self, key: Key) {
         let calm = CALM.contains(&key);
         let lease = *self.random.pick(if calm {
-            &[200, 1_000]
+            &[500, 2_000]
         } else {
             &[5, 20, 100, 1_000]
         });
@@ -258,7 +258,7 @@ impl<'w> User<'w> {
     fn patience(&mut self, calm: bool) -> u64 {
         match calm {
             true if self.held.iter().any(|held| CALM.contains(&held.key)) => 0,
-            true => 300,
+            true => 1_000,
             false => *self.random.pick(&[0, 0, 0, 1, 10, 30]),
         }
     }
@@ -349,7 +349,7 @@ impl<'w> User<'w> {
             },
         };
         let times = match calm {
-            true => " PX 1000",
+            true => " PX 2000",
             false => *self
                 .random
                 .pick(&["", " PX 5 PGRACE 20", " PX 50", " PX 500 PGRACE 500"]),

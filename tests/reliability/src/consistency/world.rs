@@ -99,11 +99,12 @@ impl<'w> Link<'w> {
     pub(crate) fn run(&mut self, line: &str) -> (Span, Option<Value>) {
         let began = self.world.now();
         let sent = self.client.try_send(line).is_ok();
-        let reply = if sent {
-            self.client.try_reply().ok()
-        } else {
-            None
-        };
+        let reply = sent.then(|| self.client.try_reply());
+        let reply = reply.and_then(|reply| {
+            reply
+                .inspect_err(|error| assert!(!error.is_timeout(), "no reply to {line}"))
+                .ok()
+        });
         if reply.is_none() {
             *self = Self::new(self.world);
         }

@@ -79,7 +79,10 @@ fn require(holds: bool, rule: Rule, what: impl FnOnce() -> String) -> Verdict {
 ///
 /// # Errors
 /// The first rule that is found to be broken.
-pub(crate) fn check(history: &History) -> Verdict {
+pub(crate) fn check(mut history: History) -> Verdict {
+    leases::check_order(&history.grants)?;
+    leases::narrow(&mut history.grants);
+    let history = &history;
     let possible = Possible::of(history);
     for view in View::all(history) {
         let certain = Certain::of(history, view);

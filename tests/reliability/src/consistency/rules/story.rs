@@ -28,11 +28,11 @@ fn tags(words: &str) -> Tags {
 
 impl Story {
     pub(super) fn holds(self) {
-        check(&self.0).unwrap_or_else(|violation| panic!("{violation}"));
+        check(self.0).unwrap_or_else(|violation| panic!("{violation}"));
     }
 
     pub(super) fn breaks(self, rule: Rule) {
-        let found = check(&self.0).expect_err("a violation");
+        let found = check(self.0).expect_err("a violation");
         assert_eq!(found.rule, rule, "{found}");
     }
 
