@@ -1,20 +1,12 @@
 //! What a replica gets: effects with absolute times, and nothing for what changed nothing.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use crate::common::{Client, Random, Server, gauges, wait_until};
+use crate::common::{Client, Random, Server, check_agreement, wait_until};
 
 /// A primary and a replica in sync.
 fn pair(lines: &str) -> (Server, Server) {
     let primary = Server::with(lines);
     let replica = primary.replica("");
     (primary, replica)
-}
-
-fn offset(c: &mut Client) -> i64 {
-    c.server_info("replication", "master_repl_offset")
-        .parse()
-        .unwrap()
 }
 
 /// Fields of `CACHE.INFO` that must be the same on both sides at any time.
@@ -99,52 +91,6 @@ fn invalidations_are_replicated_even_if_nothing_carried_the_tag() {
 }
 
 #[test]
-fn what_changes_nothing_is_not_replicated() {
-    let (primary, _replica) = pair("");
-    let mut c = primary.client();
-    c.check("CACHE.SET k v TAGS 1 a", "OK");
-    c.check("RPUSH list x", ":1");
-    let token = c.lease("pending LEASE 60000");
-    let before = offset(&mut c);
-    for (command, reply) in [
-        ("CACHE.SET k w NX", "nil"),
-        ("CACHE.SET none w XX", "nil"),
-        ("CACHE.SET k w TOKEN 5", "nil"),
-        (
-            "CACHE.SET k w EX 0",
-            "-ERR invalid expire time in 'cache.set' command",
-        ),
-        ("CACHE.SET list w TOKEN 5", "nil"),
-        ("CACHE.GET k", "v"),
-        ("CACHE.GETEX k", "v"),
-        ("CACHE.GETEX none EX 10", "nil"),
-        ("CACHE.GETORLOCK k", "[fresh v nil]"),
-        ("CACHE.GETORLOCK pending", "[busy nil nil]"),
-        ("CACHE.RENEW none 5 1000", ":0"),
-        ("CACHE.UNLOCK none 5", ":0"),
-        ("CACHE.SETTAGS none a", ":0"),
-        ("CACHE.STATS RESET", "OK"),
-    ] {
-        c.check(command, reply);
-    }
-    c.check(format!("CACHE.RENEW pending {token} 30000"), ":1");
-    c.lease("another LEASE 60000");
-    assert_eq!(offset(&mut c), before);
-}
-
-#[test]
-fn removing_a_placeholder_is_replicated_as_unlink() {
-    let (primary, replica) = pair("");
-    let (mut p, mut r) = (primary.client(), replica.client());
-    r.check("CONFIG RESETSTAT", "OK");
-    let token = p.lease("k LEASE 60000");
-    p.check(format!("CACHE.UNLOCK k {token}"), ":1");
-    primary.wait_for(&replica);
-    let stats = String::from_utf8(r.bytes("INFO commandstats")).unwrap();
-    assert!(stats.contains("cmdstat_unlink:calls=1,"), "{stats}");
-}
-
-#[test]
 fn a_lease_is_not_replicated() {
     let (primary, replica) = pair("");
     let (mut p, mut r) = (primary.client(), replica.client());
@@ -155,20 +101,6 @@ fn a_lease_is_not_replicated() {
     primary.wait_for(&replica);
     r.check("CACHE.INFO k", "nil");
     assert_eq!(r.info("stale").text("lease"), "nil");
-}
-
-#[test]
-fn a_lease_over_a_dead_entry_removes_it_from_the_replica() {
-    let (primary, replica) = pair("cache.reclaim-inline 0");
-    let (mut p, mut r) = (primary.client(), replica.client());
-    p.check("CACHE.SET k v TAGS 1 a", "OK");
-    p.check("MULTI", "OK");
-    p.check("CACHE.INVALIDATE a", "QUEUED");
-    p.check("CACHE.GETORLOCK k LEASE 60000", "QUEUED");
-    p.run("EXEC");
-    primary.wait_for(&replica);
-    wait_until("the replica holds nothing", || r.int("EXISTS k") == 0);
-    p.check("EXISTS k", ":1");
 }
 
 #[test]
@@ -261,116 +193,6 @@ fn key_commands_of_the_server_keep_both_sides_the_same() {
 }
 
 #[test]
-fn a_full_sync_brings_the_state_of_every_entry() {
-    let primary = Server::with("cache.reclaim-inline 0\ncache.reclaim-slice-us 10");
-    let mut p = primary.client();
-    p.check("CACHE.SET fresh v PX 100000 PGRACE 50000 TAGS 2 a b", "OK");
-    p.check("CACHE.SET marked v PX 100000 PGRACE 50000 TAGS 1 m", "OK");
-    p.check("CACHE.SET dead v TAGS 1 d", "OK");
-    p.check("CACHE.MARKSTALE m", ":1");
-    p.check("CACHE.INVALIDATE d", ":1");
-    let token = p.lease("pending LEASE 60000");
-    let replica = primary.replica("");
-    let mut r = replica.client();
-    check_same(&mut p, &mut r, "fresh");
-    check_same(&mut p, &mut r, "marked");
-    r.check("CACHE.GET dead STALE", "nil");
-    r.check("CACHE.INFO pending", "nil");
-    assert_eq!(r.stats().int("tags"), p.stats().int("tags"));
-    p.check("CACHE.INVALIDATE b", ":1");
-    p.check(format!("CACHE.SET pending v TOKEN {token}"), "OK");
-    primary.wait_for(&replica);
-    r.check("CACHE.MGET fresh pending", "[nil v]");
-}
-
-/// What the replica held before must leave its index, however the new data set is loaded.
-#[test]
-fn a_full_sync_replaces_what_the_replica_had() {
-    for load in ["disabled", "swapdb"] {
-        let (primary, other) = (
-            Server::start(),
-            Server::with(&format!("repl-diskless-load {load}")),
-        );
-        let (mut p, mut r) = (primary.client(), other.client());
-        p.check("CACHE.SET k v EX 100 GRACE 50 TAGS 2 a b", "OK");
-        r.pipeline((0..300).map(|i| format!("CACHE.SET old{i} v TAGS 2 a old{i}")));
-        r.check(format!("REPLICAOF 127.0.0.1 {}", primary.port()), "OK");
-        wait_until("the replica is in sync", || r.text("CACHE.GET k") == "v");
-        check_same(&mut p, &mut r, "k");
-        assert_eq!(gauges(&mut r), [1, 2, 0], "{load}");
-        p.check("CACHE.INVALIDATE a", ":1");
-        primary.wait_for(&other);
-        r.check("CACHE.GET k", "nil");
-        wait_until("the replica follows the reclaimer", || {
-            gauges(&mut r) == [0, 0, 0]
-        });
-    }
-}
-
-#[test]
-fn a_replica_of_a_replica_gets_everything() {
-    let (primary, middle) = pair("");
-    let last = middle.replica("");
-    let (mut p, mut l) = (primary.client(), last.client());
-    p.check("CACHE.SET k v EX 100 GRACE 50 TAGS 2 a b", "OK");
-    p.check("CACHE.SET marked v EX 100 GRACE 50 TAGS 1 m", "OK");
-    p.check("CACHE.SET dead v TAGS 1 d", "OK");
-    p.check("CACHE.MARKSTALE m", ":1");
-    p.check("CACHE.INVALIDATE d", ":1");
-    wait_until("the last replica has caught up", || l.int("DBSIZE") == 2);
-    check_same(&mut p, &mut l, "k");
-    check_same(&mut p, &mut l, "marked");
-    l.check("CACHE.GET dead", "nil");
-}
-
-#[test]
-fn a_partial_sync_brings_what_was_missed() {
-    let (primary, replica) = pair("");
-    let (mut p, mut r) = (primary.client(), replica.client());
-    p.check("CACHE.SET k v TAGS 1 a", "OK");
-    p.check("CACHE.SET other v PX 100000 PGRACE 9000 TAGS 1 b", "OK");
-    primary.wait_for(&replica);
-    p.check("CLIENT KILL TYPE replica", ":1");
-    p.check("CACHE.INVALIDATE a", ":1");
-    p.check("CACHE.MARKSTALE b", ":1");
-    p.check("CACHE.SET k2 v", "OK");
-    wait_until("the replica is in sync again", || {
-        r.text("CACHE.GET k2") == "v"
-    });
-    r.check("CACHE.MGET k other", "[nil nil]");
-    r.check("CACHE.GET other STALE", "v");
-    assert_eq!(p.server_info("stats", "sync_partial_ok"), "1");
-}
-
-#[test]
-fn a_promoted_replica_gives_larger_tokens() {
-    let (primary, replica) = pair("");
-    let (mut p, mut r) = (primary.client(), replica.client());
-    p.check("CACHE.SET k v EX 100 TAGS 1 a", "OK");
-    let token = p.lease("pending LEASE 60000");
-    primary.wait_for(&replica);
-    r.check("REPLICAOF NO ONE", "OK");
-    r.check("CACHE.GETORLOCK k", "[fresh v nil]");
-    let next = r.lease("pending");
-    assert!(next > token, "{next} after {token}");
-    r.check(format!("CACHE.SET pending v TOKEN {token}"), "nil");
-    r.check(format!("CACHE.SET pending v TOKEN {next} TAGS 1 a"), "OK");
-    r.check("CACHE.INVALIDATE a", ":2");
-}
-
-#[test]
-fn tokens_outrun_those_of_a_primary_whose_clock_was_ahead() {
-    let primary = Server::start();
-    let replica = primary.replica("cache.max-lease-time 1");
-    let mut r = replica.client();
-    r.check("CONFIG SET cache.max-lease-time 60000", "OK");
-    r.check("REPLICAOF NO ONE", "OK");
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let ahead = i64::try_from((now + Duration::from_secs(59)).as_micros()).unwrap();
-    assert!(r.lease("k") > ahead);
-}
-
-#[test]
 fn transactions_and_scripts_arrive() {
     let (primary, replica) = pair("");
     let (mut p, mut r) = (primary.client(), replica.client());
@@ -404,38 +226,12 @@ fn a_replica_applies_what_its_own_limits_would_refuse() {
 #[test]
 fn both_sides_agree_after_many_random_writes() {
     let (primary, replica) = pair("");
-    let (mut p, mut r) = (primary.client(), replica.client());
-    let mut random = Random::new(5);
-    for _ in 0..2_000 {
-        p.run(endless_command(&mut random));
-    }
-    wait_until("the dead are reclaimed", || gauges(&mut p)[2] == 0);
-    primary.wait_for(&replica);
-    assert_eq!(p.sorted("KEYS *"), r.sorted("KEYS *"));
-    for i in 0..20 {
-        let (key, tags) = (format!("k{i}"), format!("CACHE.TAGS k{i}"));
-        let here = p.text(tags.as_str());
-        assert_eq!(here == "nil", r.text(tags) == "nil", "{key}");
-        if here != "nil" {
-            check_same(&mut p, &mut r, &key);
+    let (mut p, mut random, mut token) = (primary.client(), Random::new(5), 1);
+    for _ in 0..4_000 {
+        let reply = p.text(random.write(token));
+        if let Some((_, granted)) = reply.trim_end_matches(']').rsplit_once(" :") {
+            token = granted.parse().unwrap_or(token);
         }
     }
-    assert_eq!(gauges(&mut p), gauges(&mut r));
-}
-
-/// A random write that no clock can make different on the other side.
-fn endless_command(random: &mut Random) -> String {
-    let (k, k2, t) = (random.below(20), random.below(20), random.below(6));
-    match random.below(9) {
-        0..3 => format!(
-            "CACHE.SET k{k} v EX 100 GRACE 50 TAGS 2 t{t} t{}",
-            random.below(6)
-        ),
-        3 => format!("CACHE.INVALIDATE t{t}"),
-        4 => format!("CACHE.MARKSTALE t{t}"),
-        5 => format!("CACHE.SETTAGS k{k} t{t}"),
-        6 => format!("RENAME k{k} k{k2}"),
-        7 => format!("COPY k{k} k{k2} REPLACE"),
-        _ => format!("DEL k{k}"),
-    }
+    check_agreement(&primary, &replica);
 }

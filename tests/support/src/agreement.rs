@@ -105,15 +105,13 @@ fn describe(c: &mut Client, key: &str) -> String {
     if kind != "cache-ent" {
         return format!("{kind} {end} {digest}");
     }
+    let info = match c.run(format!("CACHE.INFO {key}")) {
+        Value::Nil => return "nothing".into(),
+        info => Fields::of(info),
+    };
+    let fields = ["state", "grace-ms", "compute-ms", "tags"].map(|field| info.text(field));
     let value = c.text(format!("CACHE.GET {key} STALE"));
-    let info = c.info(key);
-    let fields = ["state", "grace-ms", "compute-ms"].map(|field| info.text(field));
-    let tags = c.sorted(format!("CACHE.TAGS {key}"));
-    format!(
-        "{value} {end} {digest} {} [{}]",
-        fields.join(" "),
-        tags.join(" ")
-    )
+    format!("{value} {end} {digest} {}", fields.join(" "))
 }
 
 /// Each tag and how many entries carry it.
