@@ -1,31 +1,23 @@
 //! One of many who use a few keys at random, and write down what comes of it.
 
+mod leases;
+
 use super::history::{
-    Ask, Deed, Grant, History, KEYS, Key, MS, Move, Outcome, Read, Release, Removal, Renewal,
-    Retag, Span, Store, TAGS, Tags, Time, Touch, Unheard, Value,
+    Deed, History, KEYS, Key, Move, Outcome, Read, Removal, Retag, Span, Store, TAGS, Tags, Time,
+    Touch, Value,
 };
 use super::world::{Link, World};
 use larder_test_support::{Client, Random, show};
+use leases::Held;
 use redis::Value as Reply;
 use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 
 /// Keys that are seldom disturbed, so that callers have something to wait for.
 const CALM: Range<Key> = 3..5;
 
 /// Keys between which values move.
 const TRAVELLERS: Range<Key> = 5..KEYS;
-
-/// A lease that this user holds, or once held.
-struct Held {
-    key: Key,
-    token: u64,
-    lease: Time,
-    bound: bool,
-    /// How many operations from now on the value will have been computed.
-    due: usize,
-}
 
 /// A user.
 pub(crate) struct User<'w> {
@@ -67,6 +59,8 @@ impl<'w> User<'w> {
                 None => self.act(),
             }
         }
+        // Leases are bound to this connection, and others may still be waiting for them.
+        self.hang_up();
         self.history
     }
 
@@ -192,146 +186,6 @@ impl<'w> User<'w> {
         });
     }
 
-    fn get_or_lock(&mut self, key: Key) {
-        let calm = CALM.contains(&key);
-        let lease = *self.random.pick(if calm {
-            &[500, 2_000]
-        } else {
-            &[5, 20, 100, 1_000]
-        });
-        let wait = self.patience(calm);
-        let (fresh, bound) = (self.one_in(4), self.one_in(4));
-        let early = if self.one_in(4) { " EARLY 1" } else { "" };
-        let words = [(fresh, " FRESH"), (bound, " BOUND")];
-        let words: String = words.iter().filter(|it| it.0).map(|it| it.1).collect();
-        let line = format!("CACHE.GETORLOCK k{key} LEASE {lease} WAIT {wait}{early}{words}");
-        let off_cpu = self.off_cpu();
-        let (span, reply) = self.link.run(&line);
-        let off_cpu = self.off_cpu() - off_cpu;
-        let lease = lease * MS;
-        let Some(reply) = reply else {
-            return self.history.unheard.push(Unheard { span, key, lease });
-        };
-        let Reply::Array(parts) = &reply else {
-            return expect_excused(&line, &reply);
-        };
-        let [status, value, token] = &parts[..] else {
-            panic!("{line}: {}", show(&reply));
-        };
-        let (status, wait) = (show(status), wait * MS);
-        self.note_read(span, key, Some(value), status == "fresh", false);
-        let busy = status == "busy";
-        if busy || wait > 0 {
-            self.history.asks.push(Ask {
-                span,
-                key,
-                wait,
-                busy,
-                off_cpu,
-            });
-        }
-        if let Reply::Int(token) = token {
-            let grant = Grant {
-                span,
-                key,
-                token: token.unsigned_abs(),
-                lease,
-                on_value: fresh || *value != Reply::Nil,
-            };
-            self.hold(grant, bound);
-        }
-    }
-
-    /// How long this thread has been ready in all without being let run, if the kernel tells.
-    fn off_cpu(&self) -> Time {
-        let mut bytes = [0; 64];
-        let read = self
-            .thread
-            .as_ref()
-            .and_then(|it| it.read_at(&mut bytes, 0).ok());
-        let text = std::str::from_utf8(&bytes[..read.unwrap_or(0)]).unwrap_or("");
-        let second = text.split_whitespace().nth(1);
-        second.and_then(|text| text.parse().ok()).unwrap_or(0)
-    }
-
-    /// How long to wait, ms. Who computes for callers who wait does not wait himself.
-    fn patience(&mut self, calm: bool) -> u64 {
-        match calm {
-            true if self.held.iter().any(|held| CALM.contains(&held.key)) => 0,
-            true => 1_000,
-            false => *self.random.pick(&[0, 0, 0, 1, 10, 30]),
-        }
-    }
-
-    fn hold(&mut self, grant: Grant, bound: bool) {
-        self.history.grants.push(grant);
-        let due = self.computing(grant.key);
-        self.held.push(Held {
-            key: grant.key,
-            token: grant.token,
-            lease: grant.lease,
-            bound,
-            due,
-        });
-    }
-
-    /// In how many operations a value is computed. On most keys a lease does not last for many.
-    fn computing(&mut self, key: Key) -> usize {
-        1 + self.random.below(if CALM.contains(&key) { 60 } else { 8 })
-    }
-
-    /// The value has been computed, or could not be.
-    fn end_lease(&mut self, held: &Held) {
-        match self.random.below(20) {
-            0..2 => self.give_up(held),
-            2..4 => self.renew(held),
-            4 if !CALM.contains(&held.key) => self.forget(held),
-            _ => self.set(held.key, Some(held.token), ""),
-        }
-    }
-
-    /// Does nothing more about a lease; but it still ends with the connection it is bound to.
-    fn forget(&mut self, held: &Held) {
-        if held.bound {
-            let due = usize::MAX;
-            self.held.push(Held { due, ..*held });
-        }
-    }
-
-    fn give_up(&mut self, held: &Held) {
-        let backoff = if self.one_in(2) {
-            1 + self.random.below(20)
-        } else {
-            0
-        };
-        let words = match backoff {
-            0 => String::new(),
-            ms => format!(" BACKOFF {ms}"),
-        };
-        let line = format!("CACHE.UNLOCK k{} {}{words}", held.key, held.token);
-        let deed = self.change(&line, is_one);
-        self.history.releases.push(Release {
-            deed,
-            key: held.key,
-            token: held.token,
-            backoff: backoff as Time * MS,
-        });
-    }
-
-    fn renew(&mut self, held: &Held) {
-        let ms = *self.random.pick(&[10, 100, 1_000]);
-        let line = format!("CACHE.RENEW k{} {} {ms}", held.key, held.token);
-        let deed = self.change(&line, is_one);
-        let (token, lease) = (held.token, ms * MS);
-        self.history.renewals.push(Renewal { deed, token, lease });
-        let (lease, due) = (lease.max(held.lease), self.computing(held.key));
-        self.held.push(Held {
-            lease,
-            due,
-            ..*held
-        });
-    }
-
     fn store(&mut self, key: Key) {
         let condition = *self.random.pick(&["", "", "", " NX", " XX"]);
         self.set(key, None, condition);
@@ -414,28 +268,6 @@ impl<'w> User<'w> {
     fn expire(&mut self, key: Key) {
         let ms = 1 + self.random.below(50);
         self.change(&format!("PEXPIRE k{key} {ms}"), is_one);
-    }
-
-    /// Dies, as far as the server can tell.
-    fn hang_up(&mut self) {
-        let began = self.world.now();
-        self.link.hang_up();
-        for held in self.held.extract_if(.., |held| held.bound) {
-            let span = Span {
-                began,
-                ended: self.world.now() + held.lease,
-            };
-            self.history.releases.push(Release {
-                deed: Deed {
-                    span,
-                    outcome: Outcome::Lost,
-                    replicated: None,
-                },
-                key: held.key,
-                token: held.token,
-                backoff: 0,
-            });
-        }
     }
 }
 
