@@ -50,14 +50,14 @@ fn tokens_outrun_those_of_a_primary_whose_clock_was_ahead() {
 
 #[test]
 fn tokens_grow_over_promotions_that_follow_each_other() {
-    let a = Server::start();
+    let (a, mut last) = (Server::start(), 0);
     let b = a.replica("");
-    let mut last = a.client().lease("k LEASE 1");
-    for (from, to) in [(&a, &b), (&b, &a), (&a, &b), (&b, &a)] {
+    for (round, (from, to)) in [(&a, &b), (&b, &a), (&a, &b), (&b, &a)].iter().enumerate() {
+        let before = from.client().lease(&format!("before{round} LEASE 60000"));
         exchange(from, to);
-        let token = to.client().lease("k LEASE 1");
-        assert!(token > last, "{token} after {last}");
-        last = token;
+        let after = to.client().lease(&format!("after{round} LEASE 60000"));
+        assert!(last < before && before < after, "{last}, {before}, {after}");
+        last = after;
     }
 }
 
