@@ -31,7 +31,7 @@ const STYLE: &str = r#"  <style>
 /// Points of one contender.
 pub(crate) struct Curve {
     name: String,
-    points: Vec<(f64, f64)>,
+    pub(crate) points: Vec<(f64, f64)>,
 }
 
 impl Curve {

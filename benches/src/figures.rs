@@ -45,7 +45,7 @@ impl FromIterator<f64> for Sample {
 impl fmt::Display for Sample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.2}", self.median())?;
-        if self.0.len() > 1 {
+        if self.min() < self.max() {
             write!(f, " ({:.2} to {:.2})", self.min(), self.max())?;
         }
         Ok(())
@@ -84,7 +84,7 @@ fn in_unit(us: f64) -> (f64, &'static str) {
 /// Times in µs with their spread: `12.3 ms (11.9 ms to 14.0 ms)`.
 pub(crate) fn times(sample: &Sample) -> String {
     let [median, min, max] = [sample.median(), sample.min(), sample.max()].map(time);
-    if sample.0.len() > 1 {
+    if sample.min() < sample.max() {
         format!("{median} ({min} to {max})")
     } else {
         median

@@ -33,8 +33,10 @@ pub(crate) struct Scale {
     pub(crate) rounds: usize,
     /// How long a throughput is measured.
     pub(crate) slice: Duration,
-    /// Keys that are read, and stored where nothing else is said.
-    pub(crate) keys: usize,
+    /// Keys that are read.
+    pub(crate) read: usize,
+    /// Keys that are stored in a turn.
+    pub(crate) stored: usize,
     /// Entries of a large tag, and of a database whose memory is measured.
     pub(crate) many: usize,
     /// Entries of a very large database.
@@ -48,7 +50,8 @@ pub(crate) struct Scale {
 const FULL: Scale = Scale {
     rounds: 5,
     slice: Duration::from_millis(700),
-    keys: 100_000,
+    read: 10_000,
+    stored: 100_000,
     many: 1_000_000,
     huge: 10_000_000,
     crowds: [200, 1_000],
@@ -57,11 +60,12 @@ const FULL: Scale = Scale {
 
 const SHORT: Scale = Scale {
     rounds: 1,
-    slice: Duration::from_millis(40),
-    keys: 2_000,
+    slice: Duration::from_millis(20),
+    read: 1_000,
+    stored: 1_000,
     many: 5_000,
-    huge: 20_000,
-    crowds: [20, 50],
+    huge: 10_000,
+    crowds: [10, 30],
     computations: [Duration::from_millis(50), Duration::from_millis(1_100)],
 };
 

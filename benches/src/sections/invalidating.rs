@@ -28,24 +28,45 @@ pub(crate) fn measure(options: &Options, report: &mut Report) {
             grouped(entries as f64)
         ));
         // A tag larger than that is for Larder alone: the others would take minutes.
-        let contenders = if entries > options.scale.many {
-            1
-        } else {
-            rivals.len()
-        };
-        for rival in &rivals[..contenders] {
-            let rounds = 0..options.scale.rounds;
-            let costs = rounds.map(|_| once(&mut bed, &mut load, rival.as_ref(), entries));
-            results.add(rival.name(), entries, &costs.collect::<Vec<_>>());
+        let alone = entries > options.scale.many;
+        let contenders = &rivals[..if alone { 1 } else { rivals.len() }];
+        let costs = tournament(
+            &mut bed,
+            &mut load,
+            contenders,
+            entries,
+            options.scale.rounds,
+        );
+        for (rival, costs) in contenders.iter().zip(costs) {
+            results.add(rival.name(), entries, &costs);
         }
     }
     report.table(&results.table);
-    report.picture(
-        "invalidation.svg",
-        "Server time by tag size",
-        chart(results.curves),
-    );
+    report.paragraph(&results.flatness());
+    let svg = chart(results.curves);
+    report.picture("invalidation.svg", "Server time by tag size", svg);
     bed.clear();
+}
+
+/// Everybody's costs, in alternating order.
+fn tournament(
+    bed: &mut Bed,
+    load: &mut Load,
+    rivals: &[Box<dyn Rival>],
+    entries: usize,
+    rounds: usize,
+) -> Vec<Vec<Cost>> {
+    let mut costs: Vec<Vec<Cost>> = rivals.iter().map(|_| Vec::new()).collect();
+    for round in 0..rounds {
+        let mut order: Vec<usize> = (0..rivals.len()).collect();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for n in order {
+            costs[n].push(once(bed, load, rivals[n].as_ref(), entries));
+        }
+    }
+    costs
 }
 
 /// What is known so far; of each size Larder's cost comes first.
@@ -64,7 +85,7 @@ impl Results {
                 "commands",
                 "server time",
                 "longest command",
-                "Larder's time, times",
+                "times Larder's",
             ]),
             curves: rivals
                 .iter()
@@ -92,7 +113,24 @@ impl Results {
             curve.add(entries as f64, total.median());
         }
     }
+
+    /// How flat Larder's curve is where the inline part is the same for all.
+    fn flatness(&self) -> String {
+        let points = self.curves[0].points.iter();
+        let costs: Sample = points
+            .filter(|(entries, _)| *entries > INLINE)
+            .map(|(_, us)| *us)
+            .collect();
+        format!(
+            "Above {INLINE} entries, which `cache.reclaim-inline` removes before the reply, Larder's \
+             most expensive size takes {} times as long as its cheapest.\n",
+            number(costs.max() / costs.min())
+        )
+    }
 }
+
+/// By the default of `cache.reclaim-inline`, so many entries are removed before the reply.
+const INLINE: f64 = 128.0;
 
 fn sizes(options: &Options) -> Vec<usize> {
     let many = options.scale.many;

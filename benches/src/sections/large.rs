@@ -3,11 +3,12 @@
 use super::pauses;
 use crate::bed::Bed;
 use crate::contest::{Contender, compare, contest, steady};
-use crate::figures::{grouped, number};
+use crate::figures::grouped;
 use crate::item::{self, Item};
 use crate::load::Load;
 use crate::options::Options;
 use crate::report::Report;
+use crate::requests::Requests;
 use crate::rivals::{Larder, Native, Rival, fill, requests};
 use larder_test_support::Random;
 use std::time::Instant;
@@ -15,7 +16,10 @@ use std::time::Instant;
 pub(crate) fn measure(options: &Options, report: &mut Report) {
     let entries = options.scale.huge;
     report.heading(&format!("{} entries with 3 tags", grouped(entries as f64)));
-    report.paragraph("Reads of random keys, among as many native strings and as many entries in the same server, and among the first 10,000 of each:\n");
+    report.paragraph(
+        "Reads of random keys, in a server that holds as many native strings as entries: among all of \
+         a kind, and among its first 10,000. Ratios are to the first line:\n",
+    );
     let mut bed = Bed::start("");
     reading(&mut bed, options, entries, report);
     report.step("large, invalidating");
@@ -33,28 +37,29 @@ fn reading(bed: &mut Bed, options: &Options, entries: usize, report: &mut Report
         Item::untagged(n, &value)
     });
     report.step("large, reading");
-    let few = entries.min(10_000);
-    let contender = |name: &str, rival: &dyn Rival, first, among| {
-        let requests = random_reads(rival, first, among);
-        Contender::new(name, requests).bringing(value.len())
-    };
-    let contenders = [
-        contender("GET, among all", &Native, entries, entries),
-        contender("CACHE.GET, among all", &Larder, 0, entries),
-        contender("GET, among few", &Native, entries, few),
-        contender("CACHE.GET, among few", &Larder, 0, few),
-    ];
+    let contenders = contenders(entries).map(|contender| contender.bringing(value.len()));
     let outcomes = contest(options.scale.rounds, &contenders, |contender| {
         steady(bed, &mut load, options.scale.slice, contender)
     });
     report.table(&compare(&outcomes));
     report.paragraph(&format!(
         "They were stored at {} entries per second, the load's own work included.\n",
-        number(rate)
+        grouped(rate)
     ));
 }
 
-fn random_reads(rival: &dyn Rival, first: usize, among: usize) -> crate::requests::Requests {
+fn contenders(entries: usize) -> [Contender; 4] {
+    let few = entries.min(10_000);
+    [
+        ("GET, among all", random_reads(&Native, entries, entries)),
+        ("CACHE.GET, among all", random_reads(&Larder, 0, entries)),
+        ("GET, among few", random_reads(&Native, entries, few)),
+        ("CACHE.GET, among few", random_reads(&Larder, 0, few)),
+    ]
+    .map(|(name, requests)| Contender::new(name, requests))
+}
+
+fn random_reads(rival: &dyn Rival, first: usize, among: usize) -> Requests {
     let mut random = Random::new(11);
     let numbers = (0..200_000).map(|_| first + random.below(among));
     requests(numbers.map(|n| Item::untagged(n, b"")), |item, out| {

@@ -64,22 +64,8 @@ fn describe(noticed: &Noticed, entries: usize, report: &mut Report) {
         grouped(entries as f64)
     ));
     let mut table = Table::new(["", "before", "meanwhile", ""]);
-    for (name, per_mille) in [
-        ("longest answer to a ping", 1_000),
-        ("99.9 % of pings", 999),
-    ] {
-        let of = |pings: &[Sample]| {
-            pings
-                .iter()
-                .map(|sample| sample.quantile(per_mille))
-                .collect()
-        };
-        let [before, meanwhile]: [Sample; 2] = [of(&noticed.pings_before), of(&noticed.pings)];
-        let more = before.0.iter().zip(&meanwhile.0).map(|(a, b)| b - a);
-        let more = more.collect::<Sample>().median().max(0.0);
-        let more = format!("{} more", time(more));
-        table.row([name.into(), times(&before), times(&meanwhile), more]);
-    }
+    table.row(noticed.answers("longest answer to a ping", 1_000));
+    table.row(noticed.answers("99.9 % of pings", 999));
     table.row([
         "reads per second".into(),
         grouped(noticed.rate_before.median()),
@@ -96,6 +82,19 @@ fn describe(noticed: &Noticed, entries: usize, report: &mut Report) {
 }
 
 impl Noticed {
+    /// How long answers to pings took, up to so many of a thousand.
+    fn answers(&self, name: &str, per_mille: usize) -> [String; 4] {
+        let of = |pings: &[Sample]| -> Sample {
+            let times = pings.iter().map(|sample| sample.quantile(per_mille));
+            times.collect()
+        };
+        let (before, meanwhile) = (of(&self.pings_before), of(&self.pings));
+        let pairs = before.0.iter().zip(&meanwhile.0);
+        let more: Sample = pairs.map(|(before, after)| after - before).collect();
+        let more = format!("{} more", time(more.median().max(0.0)));
+        [name.to_owned(), times(&before), times(&meanwhile), more]
+    }
+
     /// One invalidation with nothing else to do but a ping every millisecond.
     fn pings(&mut self, bed: &mut Bed, scale: &Scale, entries: usize) {
         let port = bed.port();

@@ -15,6 +15,8 @@ const SMALL: usize = 100;
 const SIZES: [(usize, &str); 3] = [(SMALL, "100 B"), (4 << 10, "4 KiB"), (64 << 10, "64 KiB")];
 /// Values of a database together; large ones are fewer.
 const VOLUME: usize = 64 << 20;
+/// Reads that are encoded beforehand, and then repeated.
+const READS: usize = 50_000;
 /// Keys in one `MGET`.
 const MANY: usize = 100;
 
@@ -32,7 +34,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) {
     for (bytes, size) in SIZES {
         report.step(&format!("reading, {size}"));
         let value = item::value(bytes);
-        let keys = options.scale.keys.min(VOLUME / bytes);
+        let keys = options.scale.read.min(VOLUME / bytes);
         let mut bed = Bed::start("");
         let mut load = Load::connect(&bed);
         populate(&mut load, keys, &value);
@@ -59,7 +61,7 @@ fn populate(load: &mut Load, keys: usize, value: &[u8]) {
 /// Reads of random keys among `keys`, counted from `first`.
 fn reads(keys: usize, first: usize, add: impl Fn(&Item<'_>, &mut Requests)) -> Requests {
     let mut random = Random::new(7);
-    let numbers = (0..keys.max(1_000)).map(|_| first + random.below(keys));
+    let numbers = (0..READS).map(|_| first + random.below(keys));
     requests(numbers.map(|n| Item::tagged(n, b"")), |item, out| {
         add(item, out);
     })

@@ -54,13 +54,13 @@ impl Mode {
 }
 
 pub(super) fn contender(rival: &dyn Rival, name: &str, scale: &Scale, value: &[u8]) -> Contender {
-    let items = (0..scale.keys).map(|n| Item::tagged(n, value));
+    let items = (0..scale.stored).map(|n| Item::tagged(n, value));
     let requests = requests(items, |item, out| rival.store(item, out));
     Contender::new(name, requests)
 }
 
 pub(super) fn untagged(scale: &Scale, value: &[u8]) -> Contender {
-    let items = (0..scale.keys).map(|n| Item::untagged(n, value));
+    let items = (0..scale.stored).map(|n| Item::untagged(n, value));
     let requests = requests(items, |item, out| Larder.store(item, out));
     Contender::new("Larder, no tags", requests)
 }
