@@ -30,6 +30,7 @@ pub(crate) fn run(options: Options) -> String {
     let mut c = server.client();
     let seeds = seeds(&mut c);
     c.check("FLUSHALL", "OK");
+    c.check("CACHE.SET witness v TAGS 1 witness", "OK");
     let empty = c.stats().int("index-bytes");
     let touched = touched_kb(&mut c);
     let mut random = Random::new(options.seed);
@@ -38,6 +39,8 @@ pub(crate) fn run(options: Options) -> String {
         let payloads: Vec<_> = (0..BATCH).map(|_| forge(&mut random, &seeds)).collect();
         accepted += restore(&mut c, &payloads);
         done += BATCH as u64;
+        // After a bug in the module everything cached counts as dead.
+        c.check("CACHE.GET witness", "v");
         if done % 10_000 == 0 {
             assert_eq!(c.complaints(), None, "CACHE.VERIFY, seed {}", options.seed);
         }
@@ -45,7 +48,7 @@ pub(crate) fn run(options: Options) -> String {
             eprintln!("corrupt: {done} payloads, {accepted} accepted");
         }
     }
-    wait_until("the dead are reclaimed", || c.int("DBSIZE") == 0);
+    wait_until("the dead are reclaimed", || c.int("DBSIZE") == 1);
     wait_for_memory(&mut c, empty);
     let more = touched_kb(&mut c) - touched;
     assert!(more < TOUCHED_KB, "the server touched {more} kB more");

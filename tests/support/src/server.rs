@@ -276,6 +276,8 @@ impl Drop for Server {
             eprintln!("--- log of the server on port {} ---\n{log}", self.port);
         } else {
             assert!(!log.contains("BUG REPORT"), "the server crashed:\n{log}");
+            let bug = log.contains("Larder has run into a bug");
+            assert!(!bug, "the module panicked:\n{log}");
             assert_eq!(complaints, None, "the index is not what the keys are");
         }
     }
