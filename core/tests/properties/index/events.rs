@@ -1,7 +1,7 @@
 //! What happens to tags and databases, and the work that is put off.
 
 use super::allocations;
-use super::op::{key_of_name, tag_name};
+use super::op::{TAGS, key_of_name, tag_name};
 use super::world::World;
 use larder_core::entry::{Arena, Handle};
 use larder_core::index::{Index, Marked, Retention, Verdict};
@@ -50,15 +50,15 @@ impl World {
     fn assert_size(&mut self, index: Index) {
         let counted = index.heap_bytes();
         let ((), _, returned) = allocations::measure(|| drop(index));
-        let queues = 2 * (4 * super::op::TAGS + 8 * self.stamp().epoch.0 as usize) + 256;
+        let queues = 2 * (4 * TAGS + 8 * self.stamp().epoch.0 as usize) + 256;
         assert!(
             (counted..=counted + queues).contains(&returned),
             "{counted} bytes counted, {returned} came back"
         );
     }
 
-    pub(crate) fn reclaim(&mut self, db: usize, steps: usize) {
-        for _ in 0..steps {
+    pub(crate) fn reclaim(&mut self, db: usize, most: usize) {
+        for _ in 0..most {
             let Some(handle) = self.databases[db].index.next_dead() else {
                 let lost = self.databases[db].entries().find(|known| known.dead);
                 assert!(lost.is_none(), "{lost:?} is not reclaimed");
@@ -71,8 +71,8 @@ impl World {
         }
     }
 
-    pub(crate) fn write_marks(&mut self, db: usize, steps: usize) {
-        for _ in 0..steps {
+    pub(crate) fn write_marks(&mut self, db: usize, most: usize) {
+        for _ in 0..most {
             match self.databases[db].index.next_marked(&mut self.blocks) {
                 None => return self.assert_marks_written(db),
                 Some(Marked::Nothing) => {}
@@ -112,8 +112,8 @@ impl World {
         key
     }
 
-    pub(crate) fn sweep(&mut self, db: usize, budget: usize) {
-        self.databases[db].index.sweep(self.keep, budget);
+    pub(crate) fn sweep(&mut self, db: usize, most: usize) {
+        self.databases[db].index.sweep(self.keep, most);
         self.carried
             .iter_mut()
             .for_each(|carried| carried.at_risk = true);

@@ -96,17 +96,17 @@ pub(crate) enum Op {
     /// Dead entries are removed, so many at most.
     Reclaim {
         db: usize,
-        steps: usize,
+        most: usize,
     },
     /// Marks are written into entries, so many at most.
     WriteMarks {
         db: usize,
-        steps: usize,
+        most: usize,
     },
     /// Tags are forgotten, so many at most.
     Sweep {
         db: usize,
-        budget: usize,
+        most: usize,
     },
     Read {
         db: usize,
@@ -151,56 +151,34 @@ impl TagSet {
 
 impl Op {
     /// Three bytes are an operation, whatever they are: what happens and in which database, to
-    /// which key, and how.
+    /// which key, and how. The seeds of the fuzzer rely on it.
     pub(crate) fn of([what, key, how]: [u8; 3]) -> Self {
-        let db = usize::from(what >> 7);
-        let (number, run) = (usize::from(key) % FEW, usize::from(key) * 4);
-        let other = usize::from(how) % FEW;
-        let amount = usize::from(how) + 1;
-        let tag = amount % if how < 128 { COMMON } else { TAGS };
-        match what % 32 {
-            0..=5 => Self::Store {
-                db,
-                keys: number..number + 1,
-                choice: how,
-            },
-            6 => Self::Store {
-                db,
-                keys: run..run + RUN,
-                choice: how,
-            },
-            7 | 8 => Self::Remove {
-                db,
-                keys: number..number + 1,
-                step: 1,
-            },
-            9 => Self::Remove {
-                db,
-                keys: run..run + RUN,
-                step: amount % 8 + 1,
-            },
-            10 => Self::Retag {
-                db,
-                key: number,
-                tags: TagSet::chosen(how, number),
-            },
-            11 => Self::Copy {
-                from: (db, number),
-                to: (usize::from(how >> 7), other),
-            },
-            12 | 13 => Self::Unlink { db, key: number },
-            14 | 15 => Self::Link { db, key: number },
+        let (kind, db, choice) = (what % 32, usize::from(what >> 7), how);
+        let (number, amount, high) = (usize::from(key), usize::from(how) + 1, how >= 128);
+        let (key, first) = (number % FEW, number * 4);
+        let keys = match kind {
+            6 | 9 => first..first + RUN,
+            _ => key..key + 1,
+        };
+        let (from, to) = ((db, key), (usize::from(high), usize::from(how) % FEW));
+        let tag = amount % if high { TAGS } else { COMMON };
+        let (tags, step) = (TagSet::chosen(how, key), amount % 8 + 1);
+        match kind {
+            0..=6 => Self::Store { db, keys, choice },
+            7..=9 => Self::Remove { db, keys, step },
+            10 => Self::Retag { db, key, tags },
+            11 => Self::Copy { from, to },
+            12 | 13 => Self::Unlink { db, key },
+            14 | 15 => Self::Link { db, key },
             16..=18 => Self::Invalidate { db, tag },
             19..=21 => Self::MarkStale { db, tag },
             22 => Self::Swap,
             23 => Self::Flush { db },
-            24 => Self::Reclaim { db, steps: amount },
-            25 => Self::WriteMarks { db, steps: amount },
-            26 | 27 => Self::Sweep { db, budget: amount },
-            28 => Self::Read { db, key: number },
-            29 | 30 => Self::Grant {
-                in_cluster: how >= 128,
-            },
+            24 => Self::Reclaim { db, most: amount },
+            25 => Self::WriteMarks { db, most: amount },
+            26 | 27 => Self::Sweep { db, most: amount },
+            28 => Self::Read { db, key },
+            29 | 30 => Self::Grant { in_cluster: high },
             _ => Self::Release,
         }
     }
