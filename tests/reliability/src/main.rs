@@ -23,6 +23,7 @@ mod crash;
 mod disk;
 mod journal;
 mod options;
+mod reshard;
 
 use options::Options;
 use std::process::ExitCode;
@@ -41,6 +42,11 @@ const RUNS: &[(&str, &str, Run)] = &[
         "consistency",
         "random use while servers break; the record of it against G1 to G4",
         consistency::run,
+    ),
+    (
+        "reshard",
+        "slots move and primaries fail in a cluster; what was invalidated everywhere stays dead",
+        reshard::run,
     ),
     (
         "corrupt",
