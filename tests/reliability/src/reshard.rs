@@ -210,6 +210,7 @@ impl Trouble {
     ) -> Option<usize> {
         let [source, target] = [from, to].map(|shard| cluster.primary(shard));
         let [heir_of_source, heir_of_target] = [from, to].map(|shard| cluster.replica(shard));
+        cluster.wait_until_agreed();
         cluster.begin_move(slot, source, target);
         let port = cluster.node(target).port();
         cluster.carry(slot, source, port, KEYS / 2).ok();

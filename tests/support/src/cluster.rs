@@ -7,6 +7,7 @@ mod view;
 pub use router::Router;
 pub use slots::key_slot;
 
+use std::fs;
 use std::thread;
 use std::time::Duration;
 
@@ -172,6 +173,16 @@ impl Cluster {
         self.wait_until_ok();
     }
 
+    /// Waits until all nodes know the same epoch. A slot's new owner counts one up without asking
+    /// anybody; if it died with the news, it might come back and outrank its successor.
+    pub fn wait_until_agreed(&self) {
+        let epoch = |node: &Server| view::epoch(&mut node.client());
+        wait_until("all nodes know the same epoch", || {
+            let first = epoch(&self.nodes[0]);
+            self.nodes.iter().all(|node| epoch(node) == first)
+        });
+    }
+
     /// Ends a node without warning.
     pub fn kill(&mut self, n: usize) {
         self.nodes[n].kill();
@@ -192,8 +203,10 @@ impl Cluster {
         }
     }
 
-    /// Starts a node again that was killed and succeeded, as the replica of the other in its shard.
+    /// Starts a node again that was killed and succeeded, with nothing on its disk, as the replica of
+    /// the other in its shard.
     pub fn revive(&mut self, dead: usize) {
+        fs::remove_file(self.nodes[dead].dir().join("dump.rdb")).ok();
         self.nodes[dead].start_again();
         let node = &self.nodes[dead];
         let mut c = node.client();
@@ -203,9 +216,6 @@ impl Cluster {
                 .any(|peer| peer.myself && peer.has_slots)
         });
         let heir = (dead + self.shards) % self.nodes.len();
-        // It may have found an old snapshot; only an empty node can be made a replica. If it has
-        // become one by itself, it refuses.
-        c.run("FLUSHALL");
         self.make_replica(node, heir);
         self.wait_until_ok();
     }

@@ -55,6 +55,21 @@ fn parse_all(text: &str) -> Vec<Peer> {
 
 /// Whether the node serves its slots.
 pub(super) fn is_ok(c: &mut Client) -> bool {
+    fact(c, "cluster_state") == "ok"
+}
+
+/// The latest epoch that the node knows.
+pub(super) fn epoch(c: &mut Client) -> String {
+    fact(c, "cluster_current_epoch")
+}
+
+/// A line of `CLUSTER INFO`.
+fn fact(c: &mut Client, name: &str) -> String {
     let info = c.bytes("CLUSTER INFO");
-    String::from_utf8_lossy(&info).contains("cluster_state:ok")
+    let info = String::from_utf8_lossy(&info);
+    let fact = info
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    fact.unwrap_or_else(|| panic!("no {name} in {info}"))
+        .to_owned()
 }
