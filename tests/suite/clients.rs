@@ -1,9 +1,8 @@
 //! What servers do to connections, and what becomes of those who wait or hold a lease.
 
 use std::thread;
-use std::time::{Duration, Instant};
 
-use crate::common::{Client, Server, show, wait_until};
+use crate::common::{Client, Running, Server, show, wait_until};
 
 const BUSY: &str = "[busy nil nil]";
 
@@ -87,16 +86,16 @@ fn a_deleted_user_waits_no_longer_and_holds_no_bound_lease() {
 #[test]
 fn patience_ends_while_clients_are_paused() {
     for kind in ["ALL", "WRITE"] {
-        let s = Server::start();
+        let mut s = Server::start();
         let mut c = s.client();
         c.lease("k LEASE 60000");
         let mut one = s.client();
         one.send("CACHE.GETORLOCK k WAIT 200");
         wait_until("it waits", || s.blocked() == 1);
-        let start = Instant::now();
-        c.check(format!("CLIENT PAUSE 1000 {kind}"), "OK");
+        c.check(format!("CLIENT PAUSE 60000 {kind}"), "OK");
         one.check_reply(BUSY);
-        assert!(start.elapsed() < Duration::from_millis(900), "{kind}");
+        // A paused server would not shut down.
+        s.kill();
     }
 }
 
@@ -261,28 +260,24 @@ fn many_connections_that_die_at_once_leave_nothing_behind() {
 #[test]
 fn connections_that_die_while_they_are_answered_leave_nothing_behind() {
     let s = Server::start();
-    let filling = thread::scope(|scope| {
-        let killer = scope.spawn(|| {
-            let mut c = s.client();
-            let end = Instant::now() + Duration::from_millis(700);
-            while Instant::now() < end {
+    let running = Running::default();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while running.goes_on() {
                 let mut crowd: Vec<Client> = (0..10).map(|_| s.client()).collect();
                 for one in &mut crowd {
                     one.send("CACHE.GETORLOCK k BOUND LEASE 60000 WAIT 60000");
                 }
-                c.run("PING");
+                s.client().check("PING", "PONG");
             }
         });
         let mut c = s.client();
-        let mut rounds = 0;
-        while !killer.is_finished() {
-            c.check("CACHE.SET k v", "OK");
-            c.run("DEL k");
-            rounds += 1;
-        }
-        rounds
+        running.during(|| {
+            for _ in 0..300 {
+                c.check("CACHE.SET k v", "OK");
+                c.run("DEL k");
+            }
+        });
     });
-    assert!(filling > 10, "{filling} rounds");
-    s.client().run("DEL k");
     check_free(&s);
 }
