@@ -161,11 +161,12 @@ impl Cluster {
         let peers = view::try_of(&mut c).unwrap_or_default();
         peers
             .iter()
-            .any(|peer| peer.myself && peer.primary && peer.has_slots)
+            .any(|peer| peer.myself && peer.primary && peer.has_slots())
     }
 
     /// Has a replica take over from its primary; `how` is empty, `FORCE` or `TAKEOVER`.
     pub fn fail_over(&self, shard: usize, how: &str) {
+        self.wait_until_agreed();
         let heir = self.replica(shard);
         self.client(heir)
             .check(format!("CLUSTER FAILOVER {how}"), "OK");
@@ -173,13 +174,19 @@ impl Cluster {
         self.wait_until_ok();
     }
 
-    /// Waits until all nodes know the same epoch. A slot's new owner counts one up without asking
-    /// anybody; if it died with the news, it might come back and outrank its successor.
+    /// Waits until all nodes know the same of epochs and slots. A slot's new owner does not ask
+    /// anybody. If it died with the news, it might come back and outrank its successor; and a
+    /// replica that takes over takes all slots that it thinks its primary has.
     pub fn wait_until_agreed(&self) {
-        let epoch = |node: &Server| view::epoch(&mut node.client());
-        wait_until("all nodes know the same epoch", || {
-            let first = epoch(&self.nodes[0]);
-            self.nodes.iter().all(|node| epoch(node) == first)
+        let views = || {
+            self.nodes
+                .iter()
+                .map(|node| view::of_slots(&mut node.client()))
+        };
+        wait_until("all nodes know the same", || {
+            let mut views = views();
+            let first = views.next();
+            views.all(|view| Some(view) == first)
         });
     }
 
@@ -197,7 +204,7 @@ impl Cluster {
                 continue;
             };
             wait_until("the others know of it", || {
-                let leads = |peer: &Peer| peer.port == port && peer.primary && peer.has_slots;
+                let leads = |peer: &Peer| peer.port == port && peer.primary && peer.has_slots();
                 view::of(&mut c).iter().any(leads)
             });
         }
@@ -213,7 +220,7 @@ impl Cluster {
         wait_until("the node hears that it was succeeded", || {
             !view::of(&mut c)
                 .iter()
-                .any(|peer| peer.myself && peer.has_slots)
+                .any(|peer| peer.myself && peer.has_slots())
         });
         let heir = (dead + self.shards) % self.nodes.len();
         self.make_replica(node, heir);

@@ -1,5 +1,7 @@
 //! The cluster as one of its nodes sees it.
 
+use std::collections::BTreeMap;
+
 use super::super::client::Client;
 use super::super::reply::show;
 
@@ -10,7 +12,8 @@ pub(super) struct Peer {
     pub(super) primary: bool,
     /// Nobody counts on it any more.
     pub(super) failed: bool,
-    pub(super) has_slots: bool,
+    /// The ranges of slots it has.
+    pub(super) slots: Vec<String>,
 }
 
 impl Peer {
@@ -22,14 +25,18 @@ impl Peer {
         let flags: Vec<_> = flags.split(',').collect();
         let is = |flag| flags.contains(&flag);
         // A slot that is on its way is listed in brackets, and not this node's for that.
-        let has_slots = words.skip(5).any(|slots| !slots.starts_with('['));
+        let slots = words.skip(5).filter(|slots| !slots.starts_with('['));
         (!is("handshake")).then_some(Self {
             port: port.parse().ok()?,
             myself: is("myself"),
             primary: is("master"),
             failed: is("fail"),
-            has_slots,
+            slots: slots.map(str::to_owned).collect(),
         })
+    }
+
+    pub(super) fn has_slots(&self) -> bool {
+        !self.slots.is_empty()
     }
 }
 
@@ -58,9 +65,11 @@ pub(super) fn is_ok(c: &mut Client) -> bool {
     fact(c, "cluster_state") == "ok"
 }
 
-/// The latest epoch that the node knows.
-pub(super) fn epoch(c: &mut Client) -> String {
-    fact(c, "cluster_current_epoch")
+/// What all nodes have to agree about: the latest epoch, and who has which slots.
+pub(super) fn of_slots(c: &mut Client) -> (String, BTreeMap<u16, Vec<String>>) {
+    let epoch = fact(c, "cluster_current_epoch");
+    let peers = of(c).into_iter();
+    (epoch, peers.map(|peer| (peer.port, peer.slots)).collect())
 }
 
 /// A line of `CLUSTER INFO`.
