@@ -55,7 +55,7 @@ fn entries_of_every_kind_survive_the_way_there_and_back() {
     // No tag was invalidated there, so none has to be remembered.
     let left = cluster.client(1).stats().int("index-bytes");
     assert_eq!(left, index_bytes);
-    assert_eq!(cluster.router().everywhere("CACHE.INVALIDATE x"), 2);
+    assert_eq!(cluster.router().everywhere("CACHE.INVALIDATE x", 0), 2);
     let mut c = cluster.client(0);
     c.check("CACHE.GET {k}tagged STALE", "nil");
     c.check("CACHE.GET {k}big STALE", "nil");

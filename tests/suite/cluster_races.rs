@@ -98,6 +98,7 @@ impl<'a> Race<'a> {
             self.target.int(format!("EXISTS {}", self.key)) == 0
         });
         self.cluster.node(1).wait_for(self.cluster.node(3));
+        self.cluster.wait_until_agreed();
         let mut replica = self.cluster.client(3);
         replica.check("READONLY", "OK");
         replica.check(&*read, "nil");
@@ -135,7 +136,7 @@ fn it_arrives_when_nobody_reckons_with_it_any_more(mut race: Race<'_>) {
     race.send_along(&road, 50);
     let reply = race.source.reply_text();
     assert!(reply.starts_with("-IOERR"), "{reply}");
-    race.cluster.router().everywhere(&race.invalidate());
+    race.cluster.router().everywhere(&race.invalidate(), 0);
     road.release();
     let exists = format!("EXISTS {}", race.key);
     wait_until("it has arrived", || {
@@ -148,7 +149,7 @@ fn it_arrives_when_nobody_reckons_with_it_any_more(mut race: Race<'_>) {
 /// The source never heard that it had arrived.
 fn it_is_on_both_sides(mut race: Race<'_>) {
     leave_on_both_sides(&mut race);
-    race.cluster.router().everywhere(&race.invalidate());
+    race.cluster.router().everywhere(&race.invalidate(), 0);
     race.check_gone();
 }
 
@@ -159,7 +160,7 @@ fn it_is_on_both_sides_and_only_there_was_written_to(mut race: Race<'_>) {
     race.cluster.router().check(&set, "OK");
     race.cluster.move_slot(race.slot(), 0, 1);
     race.target.check(race.read(), "new");
-    race.cluster.router().everywhere(&race.invalidate());
+    race.cluster.router().everywhere(&race.invalidate(), 0);
     race.target.check(race.read(), "nil");
 }
 
@@ -188,7 +189,7 @@ fn it_is_dead_when_it_leaves(mut race: Race<'_>) {
 
 /// Only what is older than the invalidation has to go.
 fn it_is_newer(mut race: Race<'_>) {
-    race.cluster.router().everywhere(&race.invalidate());
+    race.cluster.router().everywhere(&race.invalidate(), 0);
     let invalidated = Instant::now();
     wait_until("the clock moves on", || {
         invalidated.elapsed() > Duration::from_millis(2)

@@ -128,7 +128,7 @@ fn keys_of(slot: u16) -> Vec<String> {
 fn remember_all_tags(cluster: &Cluster) -> i64 {
     let tags: Vec<_> = (0..TAGS).map(|tag| tag.to_string()).collect();
     let invalidate = format!("CACHE.INVALIDATE {}", tags.join(" "));
-    cluster.router().everywhere(&invalidate);
+    cluster.router().everywhere(&invalidate, 0);
     cluster.client(0).stats().int("index-bytes")
 }
 

@@ -139,11 +139,12 @@ impl Router {
         }
     }
 
-    /// [`try_everywhere`](Self::try_everywhere) until it works.
-    pub fn everywhere(&mut self, words: &str) -> i64 {
+    /// [`try_everywhere`](Self::try_everywhere) until it works. What an attempt that failed has
+    /// counted is not in the sum.
+    pub fn everywhere(&mut self, words: &str, replicas: usize) -> i64 {
         let mut sum = 0;
         wait_until("all primaries answer", || {
-            self.try_everywhere(words, 0)
+            self.try_everywhere(words, replicas)
                 .inspect(|found| sum = *found)
                 .is_ok()
         });
@@ -160,7 +161,7 @@ impl Router {
                 Err(_) => continue,
             };
             // One that has failed and was not succeeded yet is missed as well.
-            let counts = |peer: &&Peer| peer.primary && (peer.has_slots || !peer.failed);
+            let counts = |peer: &&Peer| peer.primary && (peer.has_slots() || !peer.failed);
             found.extend(peers.iter().filter(counts).map(|peer| peer.port));
         }
         found.into_iter().collect()
