@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo build --release -p larder -p larder-bench
-//! target/release/larder-bench [--short | --large] [--instructions] [--out DIR] [SECTION ...]
+//! target/release/larder-bench [--short | --large] [--instructions] [--rounds N] [--out DIR] [SECTION ...]
 //! ```
 //!
 //! # Layout

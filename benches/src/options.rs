@@ -2,15 +2,17 @@
 
 use crate::sections;
 use lexopt::prelude::*;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) const USAGE: &str = "\
-Usage: larder-bench [--short | --large] [--instructions] [--out DIR] [SECTION ...]
+Usage: larder-bench [--short | --large] [--instructions] [--rounds N] [--out DIR] [SECTION ...]
 
   --short          everything in small, in less than a minute: shows that it works, not how fast
   --large          ten million entries as well, and a tag of five million
   --instructions   instructions per command as well (needs valgrind)
+  --rounds N       how often each measurement is repeated; 5 unless given
   --out DIR        where results.md and the pictures go; benches/ unless given
   SECTION          only these (all of them: reading, storing, replicated, invalidating, pauses,
                    stampede, memory, large, instructions)";
@@ -71,6 +73,7 @@ const SHORT: Scale = Scale {
 
 impl Options {
     pub(crate) fn parse(mut arguments: lexopt::Parser) -> Result<Self, lexopt::Error> {
+        let mut rounds = None;
         let mut options = Self {
             scale: FULL,
             short: false,
@@ -84,6 +87,7 @@ impl Options {
                 Long("short") => options.short = true,
                 Long("large") => options.large = true,
                 Long("instructions") => options.instructions = true,
+                Long("rounds") => rounds = Some(arguments.value()?.parse::<NonZeroUsize>()?),
                 Long("out") => options.out = arguments.value()?.into(),
                 Value(name) => options.sections.push(known_section(name.string()?)?),
                 other => return Err(other.unexpected()),
@@ -91,6 +95,9 @@ impl Options {
         }
         if options.short {
             options.scale = SHORT;
+        }
+        if let Some(rounds) = rounds {
+            options.scale.rounds = rounds.get();
         }
         Ok(options)
     }
