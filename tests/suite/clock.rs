@@ -8,53 +8,53 @@ use std::process::{Command, Stdio};
 
 use crate::common::{Client, Server, Setup, say_skipped, show, wait_until};
 
-/// A server whose wall clock can be set.
-struct ClockServer {
-    server: Server,
-    dir: PathBuf,
-}
+/// The wall clock of a server, in a directory of its own.
+struct WallClock(PathBuf);
 
-impl ClockServer {
-    /// Starts one, or says that `test` is skipped.
-    fn start(test: &str) -> Option<Self> {
-        let dir = std::env::temp_dir().join(format!("larder-{test}-{}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
-        fs::write(dir.join("shift"), 0_i64.to_ne_bytes()).unwrap();
-        let library = dir.join("shift.so");
+impl WallClock {
+    /// Starts a server with such a clock, or says that `test` is skipped.
+    fn start(test: &str) -> Option<(Self, Server)> {
+        let clock =
+            Self(std::env::temp_dir().join(format!("larder-{test}-{}", std::process::id())));
+        fs::create_dir_all(&clock.0).unwrap();
+        fs::write(clock.shift(), 0_i64.to_ne_bytes()).unwrap();
+        let library = clock.0.join("shift.so");
         if !compile(&library) {
             say_skipped(test, "cc is missing, which builds what sets the clock");
             return None;
         }
-        let shift = dir.join("shift");
         let environment = [
             ("LD_PRELOAD", library.to_str().unwrap()),
-            ("WALL_CLOCK_SHIFT", shift.to_str().unwrap()),
+            ("WALL_CLOCK_SHIFT", &clock.shift()),
         ];
         let server = Server::set_up(&Setup {
             lines: "cache.reclaim-inline 0",
             environment: &environment,
             ..Setup::default()
         });
-        Some(Self { server, dir })
+        Some((clock, server))
     }
 
-    /// Sets the clock so many seconds before or after the true time.
-    fn set(&self, seconds: i64) {
-        let mut c = self.server.client();
-        let before = time(&mut c);
+    /// Sets it so many seconds before or after the true time.
+    fn set(&self, c: &mut Client, seconds: i64) {
+        let before = time(c);
         // In place: the server has mapped the file.
         let mut shift = fs::OpenOptions::new()
             .write(true)
-            .open(self.dir.join("shift"))
+            .open(self.shift())
             .unwrap();
         shift.write_all(&seconds.to_ne_bytes()).unwrap();
-        wait_until("the clock is set", || (time(&mut c) - before).abs() > 3_000);
+        wait_until("the clock is set", || (time(c) - before).abs() > 3_000);
+    }
+
+    fn shift(&self) -> String {
+        self.0.join("shift").display().to_string()
     }
 }
 
-impl Drop for ClockServer {
+impl Drop for WallClock {
     fn drop(&mut self) {
-        fs::remove_dir_all(&self.dir).ok();
+        fs::remove_dir_all(&self.0).ok();
     }
 }
 
@@ -118,15 +118,15 @@ fn check_order(c: &mut Client, before: &Before) {
 
 #[test]
 fn an_hour_back_holds_nothing_up() {
-    let Some(s) = ClockServer::start("an_hour_back_holds_nothing_up") else {
+    let Some((clock, s)) = WallClock::start("an_hour_back_holds_nothing_up") else {
         return;
     };
-    let mut c = s.server.client();
+    let mut c = s.client();
     let before = prepare(&mut c);
     let short = c.lease("short LEASE 1000");
-    let [mut next] = s.server.waiters("short WAIT 20000 LEASE 60000");
-    let [mut impatient] = s.server.waiters("last WAIT 1500");
-    s.set(-3_600);
+    let [mut next] = s.waiters("short WAIT 20000 LEASE 60000");
+    let [mut impatient] = s.waiters("last WAIT 1500");
+    clock.set(&mut c, -3_600);
     // Nothing else is going on that would set a timer.
     assert!(next.promoted() > short);
     impatient.check_reply("[busy nil nil]");
@@ -141,13 +141,13 @@ fn an_hour_back_holds_nothing_up() {
 
 #[test]
 fn an_hour_forward_ends_what_ends_within_it() {
-    let Some(s) = ClockServer::start("an_hour_forward_ends_what_ends_within_it") else {
+    let Some((clock, s)) = WallClock::start("an_hour_forward_ends_what_ends_within_it") else {
         return;
     };
-    let mut c = s.server.client();
+    let mut c = s.client();
     let before = prepare(&mut c);
-    let [mut next] = s.server.waiters("last WAIT 20000 LEASE 60000");
-    s.set(3_600);
+    let [mut next] = s.waiters("last WAIT 20000 LEASE 60000");
+    clock.set(&mut c, 3_600);
     c.check("CACHE.GET minutes STALE", "nil");
     c.check("CACHE.GET endless", "v");
     // The key of the lease has expired, and the lease with it.
@@ -158,12 +158,13 @@ fn an_hour_forward_ends_what_ends_within_it() {
 
 #[test]
 fn a_clock_that_jumps_about_never_gives_a_token_twice() {
-    let Some(s) = ClockServer::start("a_clock_that_jumps_about_never_gives_a_token_twice") else {
+    let Some((clock, s)) = WallClock::start("a_clock_that_jumps_about_never_gives_a_token_twice")
+    else {
         return;
     };
-    let (mut c, mut last) = (s.server.client(), 0);
+    let (mut c, mut last) = (s.client(), 0);
     for seconds in [3_600, -3_600, 7_200, 0] {
-        s.set(seconds);
+        clock.set(&mut c, seconds);
         for i in 0..100 {
             let token = c.lease(&format!("k{i}:{seconds}"));
             assert!(token > last, "{token} after {last}");
