@@ -3,16 +3,18 @@
 use crate::host;
 use crate::load::{Achieved, Load};
 use larder_test_support::{Client, Server};
+use redis::Connection;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long it may take to free ten million entries.
+/// How long a command or the freeing of ten million entries may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A server on a processor of its own, with the module, and a connection to ask it things.
 pub(crate) struct Bed {
     server: Server,
     control: Client,
+    connection: Connection,
 }
 
 /// How often a command was called, and for how long all calls together kept the server, in µs.
@@ -40,8 +42,11 @@ impl Bed {
             )
         });
         let server = Server::with(&format!("{pins}{lines}"));
-        let control = server.client();
-        Self { server, control }
+        Self {
+            control: server.client(),
+            connection: connect(server.port()),
+            server,
+        }
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -52,8 +57,14 @@ impl Bed {
         &self.server
     }
 
+    /// For short questions.
     pub(crate) fn control(&mut self) -> &mut Client {
         &mut self.control
+    }
+
+    /// For what may take its time.
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
     }
 
     /// Empties the server, and waits until that is done in the background as well.
@@ -116,4 +127,13 @@ impl Bed {
         let value = self.control.server_info(section, field);
         value.parse().expect("a number")
     }
+}
+
+fn connect(port: u16) -> Connection {
+    let client = redis::Client::open(format!("redis://127.0.0.1:{port}"));
+    let connection = client.and_then(|client| client.get_connection());
+    let connection = connection.expect("the server takes a connection");
+    let patience = Some(PATIENCE);
+    connection.set_read_timeout(patience).expect("a socket");
+    connection
 }

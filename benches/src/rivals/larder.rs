@@ -1,9 +1,9 @@
 //! Larder.
 
-use super::Rival;
+use super::{Rival, answer};
 use crate::item::{Item, TTL_S};
 use crate::requests::Requests;
-use larder_test_support::Client;
+use redis::Connection;
 
 pub(crate) struct Larder;
 
@@ -26,15 +26,15 @@ impl Rival for Larder {
         out.command(&[b"CACHE.GET", item.key.as_bytes()]);
     }
 
-    fn invalidate(&self, tag: &str, c: &mut Client) {
-        c.int(format!("CACHE.INVALIDATE {tag}"));
+    fn invalidate(&self, tag: &str, c: &mut Connection) {
+        let _: usize = answer(redis::cmd("CACHE.INVALIDATE").arg(tag), c);
     }
 
     fn invalidation_commands(&self) -> &'static [&'static str] {
         &["cache.invalidate"]
     }
 
-    fn serves(&self, item: &Item<'_>, c: &mut Client) -> bool {
-        c.text(format!("CACHE.EXISTS {}", item.key)) == ":1"
+    fn serves(&self, item: &Item<'_>, c: &mut Connection) -> bool {
+        answer(redis::cmd("CACHE.EXISTS").arg(&item.key), c)
     }
 }

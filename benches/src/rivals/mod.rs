@@ -18,7 +18,7 @@ pub(crate) use stamps::Stamps;
 use crate::item::Item;
 use crate::load::Load;
 use crate::requests::Requests;
-use larder_test_support::Client;
+use redis::{Cmd, Connection, FromRedisValue};
 use std::ops::Range;
 
 /// A way to keep a cache.
@@ -34,19 +34,19 @@ pub(crate) trait Rival {
     }
 
     /// Has everything under the tag disappear, in as many round trips as it takes.
-    fn invalidate(&self, tag: &str, c: &mut Client);
+    fn invalidate(&self, tag: &str, c: &mut Connection);
 
     /// The commands an invalidation consists of, as the server's statistics name them.
     fn invalidation_commands(&self) -> &'static [&'static str];
 
     /// Whether a reader gets the item's value.
-    fn serves(&self, item: &Item<'_>, c: &mut Client) -> bool {
-        c.text(format!("EXISTS {}", item.key)) == ":1"
+    fn serves(&self, item: &Item<'_>, c: &mut Connection) -> bool {
+        answer(redis::cmd("EXISTS").arg(&item.key), c)
     }
 }
 
 /// Larder and all who keep tags. The scripts among them are loaded over `c`.
-pub(crate) fn with_tags(c: &mut Client) -> Vec<Box<dyn Rival>> {
+pub(crate) fn with_tags(c: &mut Connection) -> Vec<Box<dyn Rival>> {
     vec![
         Box::new(Larder),
         Box::new(sets::Sets),
@@ -54,6 +54,11 @@ pub(crate) fn with_tags(c: &mut Client) -> Vec<Box<dyn Rival>> {
         Box::new(sorted_sets::SortedSets),
         Box::new(Stamps),
     ]
+}
+
+/// Runs a command that cannot fail.
+fn answer<T: FromRedisValue>(command: &Cmd, c: &mut Connection) -> T {
+    command.query(c).expect("the server answers")
 }
 
 /// An operation for each item.

@@ -3,7 +3,7 @@
 use super::Rival;
 use crate::item::{Item, TTL_S};
 use crate::requests::Requests;
-use larder_test_support::Client;
+use redis::Connection;
 
 pub(crate) struct Native;
 
@@ -22,7 +22,7 @@ impl Rival for Native {
         ]);
     }
 
-    fn invalidate(&self, _: &str, _: &mut Client) {
+    fn invalidate(&self, _: &str, _: &mut Connection) {
         unreachable!("there are no tags to invalidate");
     }
 

@@ -1,10 +1,10 @@
 //! The common recipe: the keys of a tag in a set, which lives as long as its youngest entry.
 //! Clearing a tag reads the set and deletes all it names.
 
-use super::Rival;
+use super::{Rival, answer};
 use crate::item::{Item, TTL_S};
 use crate::requests::Requests;
-use larder_test_support::{Client, show};
+use redis::Connection;
 
 pub(crate) struct Sets;
 
@@ -23,12 +23,10 @@ impl Rival for Sets {
         }
     }
 
-    fn invalidate(&self, tag: &str, c: &mut Client) {
+    fn invalidate(&self, tag: &str, c: &mut Connection) {
         let set = set_of(tag);
-        let keys = c.array(format!("SMEMBERS {set}"));
-        let mut words = vec!["DEL".to_owned(), set];
-        words.extend(keys.iter().map(show));
-        c.int(words.join(" "));
+        let keys: Vec<String> = answer(redis::cmd("SMEMBERS").arg(&set), c);
+        let _: usize = answer(redis::cmd("DEL").arg(set).arg(keys), c);
     }
 
     fn invalidation_commands(&self) -> &'static [&'static str] {

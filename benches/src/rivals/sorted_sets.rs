@@ -2,11 +2,10 @@
 //! Clearing a tag scans the set a thousand at a time and deletes what it names, then the set.
 //! (The expired are swept out by a scheduled task, which is not measured here.)
 
-use super::Rival;
+use super::{Rival, answer};
 use crate::item::{Item, TTL_S};
 use crate::requests::Requests;
-use larder_test_support::{Client, show};
-use redis::Value;
+use redis::Connection;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const PAGE: usize = 1_000;
@@ -27,18 +26,20 @@ impl Rival for SortedSets {
         out.command(&[b"SETEX", key, TTL_S.as_bytes(), item.value]);
     }
 
-    fn invalidate(&self, tag: &str, c: &mut Client) {
+    fn invalidate(&self, tag: &str, c: &mut Connection) {
         let set = set_of(tag);
-        let mut cursor = "0".to_owned();
+        let mut cursor = 0;
         loop {
-            let page = c.array(format!("ZSCAN {set} {cursor} COUNT {PAGE}"));
-            cursor = show(&page[0]);
-            delete(&page[1], c);
-            if cursor == "0" {
+            let mut scan = redis::cmd("ZSCAN");
+            scan.arg(&set).arg(cursor).arg("COUNT").arg(PAGE);
+            let page: (u64, Vec<(String, f64)>) = answer(&scan, c);
+            delete(&page.1, c);
+            cursor = page.0;
+            if cursor == 0 {
                 break;
             }
         }
-        c.int(format!("DEL {set}"));
+        let _: usize = answer(redis::cmd("DEL").arg(set), c);
     }
 
     fn invalidation_commands(&self) -> &'static [&'static str] {
@@ -46,14 +47,10 @@ impl Rival for SortedSets {
     }
 }
 
-/// Deletes the members among members and scores.
-fn delete(page: &Value, c: &mut Client) {
-    let Value::Array(page) = page else {
-        panic!("not a page of ZSCAN: {}", show(page));
-    };
-    let keys: Vec<String> = page.iter().step_by(2).map(show).collect();
-    for chunk in keys.chunks(PAGE) {
-        c.int(format!("DEL {}", chunk.join(" ")));
+fn delete(page: &[(String, f64)], c: &mut Connection) {
+    for chunk in page.chunks(PAGE) {
+        let keys: Vec<&str> = chunk.iter().map(|(key, _)| key.as_str()).collect();
+        let _: usize = answer(redis::cmd("DEL").arg(keys), c);
     }
 }
 

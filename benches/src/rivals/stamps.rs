@@ -2,10 +2,10 @@
 //! value carries the stamps its tags had when it was stored; whoever reads it fetches those of
 //! today along with it and compares. Clearing a tag changes its stamp.
 
-use super::Rival;
+use super::{Rival, answer};
 use crate::item::{Item, TTL_S};
 use crate::requests::Requests;
-use larder_test_support::{Client, show};
+use redis::Connection;
 
 pub(crate) struct Stamps;
 
@@ -34,24 +34,24 @@ impl Rival for Stamps {
         out.command(&words);
     }
 
-    fn invalidate(&self, tag: &str, c: &mut Client) {
-        c.int(format!("INCR {}", stamp_of(tag)));
+    fn invalidate(&self, tag: &str, c: &mut Connection) {
+        let _: usize = answer(redis::cmd("INCR").arg(stamp_of(tag)), c);
     }
 
     fn invalidation_commands(&self) -> &'static [&'static str] {
         &["incr"]
     }
 
-    fn serves(&self, item: &Item<'_>, c: &mut Client) -> bool {
-        let keys = stamps_of(item).join(" ");
-        let found = c.array(format!("MGET {} {keys}", item.key));
-        let texts: Vec<String> = found.iter().map(show).collect();
-        let today = texts[1..].iter().map(|stamp| match stamp.as_str() {
-            "nil" => NEVER,
-            stamp => stamp,
-        });
-        let today: Vec<&str> = today.collect();
-        texts[0].starts_with(&prefix(&today))
+    fn serves(&self, item: &Item<'_>, c: &mut Connection) -> bool {
+        let mut read = redis::cmd("MGET");
+        read.arg(&item.key).arg(stamps_of(item));
+        let found: Vec<Option<String>> = answer(&read, c);
+        let stamps = found[1..].iter();
+        let today: Vec<&str> = stamps
+            .map(|stamp| stamp.as_deref().unwrap_or(NEVER))
+            .collect();
+        let value = found[0].as_deref().unwrap_or_default();
+        value.starts_with(&prefix(&today))
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) {
          carry the tag. The longest command is how long nobody else was served.",
     );
     let mut bed = Bed::start("");
-    let rivals = with_tags(bed.control());
+    let rivals = with_tags(bed.connection());
     let mut load = Load::connect(&bed);
     let mut results = Results::new(&rivals);
     for entries in sizes(options) {
@@ -155,11 +155,11 @@ fn once(bed: &mut Bed, load: &mut Load, rival: &dyn Rival, entries: usize) -> Co
     bed.clear();
     fill(load, rival, 0..entries, item);
     let last = item(entries - 1);
-    assert!(rival.serves(&last, bed.control()), "{}", rival.name());
+    assert!(rival.serves(&last, bed.connection()), "{}", rival.name());
     bed.control().check("CONFIG RESETSTAT", "OK");
-    rival.invalidate(TAG, bed.control());
+    rival.invalidate(TAG, bed.connection());
     let calls = bed.calls(rival.invalidation_commands());
-    assert!(!rival.serves(&last, bed.control()), "{}", rival.name());
+    assert!(!rival.serves(&last, bed.connection()), "{}", rival.name());
     let each = calls.iter().map(|calls| calls.us / calls.count);
     Cost {
         commands: calls.iter().map(|calls| calls.count).sum(),

@@ -22,7 +22,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) {
     let tagged = |n| Item::tagged(n, &value);
     let untagged = |n| Item::untagged(n, &value);
     let mut bed = Bed::start("");
-    let rivals = with_tags(bed.control());
+    let rivals = with_tags(bed.connection());
     let native = per_entry(&mut bed, &Native, entries, untagged);
     let mut found = vec![(
         "Larder, no tags".to_owned(),

@@ -20,7 +20,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) {
     let value = item::value(100);
     let mut bed = Bed::start(PERSISTENT);
     let replica = bed.server().replica(PERSISTENT);
-    let rivals = with_tags(bed.control());
+    let rivals = with_tags(bed.connection());
     let mut contenders = vec![
         contender(&Native, "SET EX, no tags", &options.scale, &value),
         untagged(&options.scale, &value),
