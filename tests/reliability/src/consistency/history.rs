@@ -4,7 +4,10 @@
 //! its reply was there, if it took effect at all. One monotonic clock times all of them.
 
 use std::fmt;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::ops::AddAssign;
+use std::path::Path;
 
 /// Nanoseconds since the storm began.
 pub(crate) type Time = u64;
@@ -300,4 +303,33 @@ impl AddAssign for History {
         self.faults.extend(other.faults);
         self.pauses.extend(other.pauses);
     }
+}
+
+impl History {
+    /// Writes everything down in order of time, one operation a line, for whoever has to find out.
+    pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
+        let mut lines = Vec::new();
+        note(&mut lines, &self.stores, |it| it.deed.span);
+        note(&mut lines, &self.reads, |it| it.span);
+        note(&mut lines, &self.touches, |it| it.deed.span);
+        note(&mut lines, &self.removals, |it| it.deed.span);
+        note(&mut lines, &self.moves, |it| it.deed.span);
+        note(&mut lines, &self.retags, |it| it.deed.span);
+        note(&mut lines, &self.grants, |it| it.span);
+        note(&mut lines, &self.unheard, |it| it.span);
+        note(&mut lines, &self.renewals, |it| it.deed.span);
+        note(&mut lines, &self.releases, |it| it.deed.span);
+        note(&mut lines, &self.asks, |it| it.span);
+        note(&mut lines, &self.faults, |it| it.span);
+        lines.sort();
+        let mut file = BufWriter::new(File::create(path)?);
+        lines
+            .iter()
+            .try_for_each(|(_, line)| writeln!(file, "{line}"))?;
+        file.flush()
+    }
+}
+
+fn note<T: fmt::Debug>(lines: &mut Vec<(Time, String)>, list: &[T], span: impl Fn(&T) -> Span) {
+    lines.extend(list.iter().map(|it| (span(it).began, format!("{it:?}"))));
 }

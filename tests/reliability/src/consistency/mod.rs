@@ -23,6 +23,7 @@ use breaker::Breaker;
 use history::{Breakage, History, Span};
 use larder_test_support::Random;
 use std::collections::BTreeMap;
+use std::env;
 use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -47,18 +48,19 @@ pub(crate) fn run(options: Options) -> String {
     for round in 0..rounds {
         let plan = plan(&kinds, round);
         let mut breaker = servers(options.seed, round);
-        let history = storm(
+        let mut history = storm(
             &mut breaker,
             options.seed * 1_000 + round,
             operations / rounds,
             &plan,
         );
         tally.add(&history, operations / rounds);
-        if let Err(violation) = rules::check(history) {
-            panic!(
-                "{violation}\n(seed {}, round {round}, {plan:?})",
-                options.seed
-            );
+        if let Err(violation) = rules::check(&mut history) {
+            let seed = options.seed;
+            let record = env::temp_dir().join(format!("larder-history-{seed}-{round}"));
+            history.write(&record).expect("a record of the round");
+            let record = record.display();
+            panic!("{violation}\n(seed {seed}, round {round}, {plan:?}; all of it is in {record})");
         }
         breaker.expect_calm();
         if (round + 1) % 10 == 0 {

@@ -25,6 +25,11 @@ impl View {
         everywhere.into_iter().chain(promoted).collect()
     }
 
+    /// How somebody sees the world who asks the primary at the end.
+    pub(crate) fn last(history: &History) -> Self {
+        failover(history).map_or(Self::Primary, Self::Promoted)
+    }
+
     /// How somebody sees the world who asks the primary in that time.
     pub(crate) fn of(history: &History, span: Span) -> Self {
         match failover(history) {

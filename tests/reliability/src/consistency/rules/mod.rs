@@ -75,14 +75,14 @@ fn require(holds: bool, rule: Rule, what: impl FnOnce() -> String) -> Verdict {
     }
 }
 
-/// Holds a history against all rules.
+/// Holds a history against all rules, and narrows the spans of its grants on the way.
 ///
 /// # Errors
 /// The first rule that is found to be broken.
-pub(crate) fn check(mut history: History) -> Verdict {
+pub(crate) fn check(history: &mut History) -> Verdict {
     leases::check_order(&history.grants)?;
     leases::narrow(&mut history.grants);
-    let history = &history;
+    let history = &*history;
     let possible = Possible::of(history);
     for view in View::all(history) {
         let certain = Certain::of(history, view);

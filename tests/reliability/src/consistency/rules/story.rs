@@ -27,12 +27,12 @@ fn tags(words: &str) -> Tags {
 }
 
 impl Story {
-    pub(super) fn holds(self) {
-        check(self.0).unwrap_or_else(|violation| panic!("{violation}"));
+    pub(super) fn holds(mut self) {
+        check(&mut self.0).unwrap_or_else(|violation| panic!("{violation}"));
     }
 
-    pub(super) fn breaks(self, rule: Rule) {
-        let found = check(self.0).expect_err("a violation");
+    pub(super) fn breaks(mut self, rule: Rule) {
+        let found = check(&mut self.0).expect_err("a violation");
         assert_eq!(found.rule, rule, "{found}");
     }
 

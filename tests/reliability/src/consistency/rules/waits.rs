@@ -148,7 +148,6 @@ struct Ends<'a> {
 
 impl<'a> Ends<'a> {
     fn of(history: &'a History) -> Self {
-        let view = *View::all(history).last().unwrap_or(&View::Primary);
         let faults = history.faults.iter().filter(|it| it.ends_leases());
         let fills = history
             .stores
@@ -162,7 +161,7 @@ impl<'a> Ends<'a> {
             *first = ended.min(*first);
         }
         Self {
-            certain: Certain::of(history, view),
+            certain: Certain::of(history, View::last(history)),
             terms: Terms::of(history),
             faults: Timeline::new(faults.map(|it| it.span)),
             own,
