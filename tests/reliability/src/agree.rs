@@ -13,6 +13,10 @@ const WRITERS: u64 = 3;
 /// Commands sent together.
 const BATCH: u64 = 50;
 
+const BACKLOG: &str = "repl-backlog-size 64mb";
+/// The dead stay for a while, so that other commands meet them.
+const SLOWLY: &str = "cache.reclaim-inline 0\ncache.reclaim-slice-us 10";
+
 /// What happens to the replicas in the middle of a round.
 #[derive(Clone, Copy, Debug)]
 enum Trouble {
@@ -39,9 +43,8 @@ const TROUBLES: [Trouble; 5] = [
 pub(crate) fn run(options: Options) -> String {
     let rounds = options.rounds.unwrap_or(ROUNDS);
     let batches = options.operations.unwrap_or(OPERATIONS) / rounds / WRITERS / BATCH;
-    let backlog = "repl-backlog-size 64mb";
-    let primary = Server::with(backlog);
-    let mut middle = primary.replica(backlog);
+    let primary = Server::with(&format!("{BACKLOG}\n{SLOWLY}"));
+    let mut middle = primary.replica(BACKLOG);
     let last = middle.replica("");
     for round in 0..rounds {
         let trouble = TROUBLES[round as usize % TROUBLES.len()];
