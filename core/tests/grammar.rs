@@ -127,10 +127,10 @@ proptest! {
         let config = Config::default();
         returns!(SetTags { key: &key, tags: tags(&names) }, words => SetTags::parse(words, &config));
         if !names.is_empty() {
-            returns!(TouchTags { touch, tags: tags(&names) }, words => TouchTags::parse(words, touch, &config));
+            returns!(TouchTags { touch, tags: tags(&names) }, words => TouchTags::parse(words, touch));
         }
-        returns!(TagInfo { tag: &key }, words => TagInfo::parse(words, &config));
-        returns!(TagScan { tag: &key, cursor, count }, words => TagScan::parse(words, &config));
+        returns!(TagInfo { tag: &key }, words => TagInfo::parse(words));
+        returns!(TagScan { tag: &key, cursor, count }, words => TagScan::parse(words));
         returns!(TagList { cursor, pattern: pattern.as_deref(), count }, words => TagList::parse(words));
     }
 
@@ -159,10 +159,10 @@ proptest! {
         let (words, config) = (&words[..], Config::default());
         let _ = (Set::parse(words, &config), Get::parse(words), GetEx::parse(words), GetOrLock::parse(words, &config));
         let _ = (Renew::parse(words, &config), Unlock::parse(words, &config), SetTags::parse(words, &config));
-        let _ = (TagInfo::parse(words, &config), TagScan::parse(words, &config), TagList::parse(words), Stats::parse(words));
+        let _ = (TagInfo::parse(words), TagScan::parse(words), TagList::parse(words), Stats::parse(words));
         let _ = (ApplySet::parse(words), ApplyTags::parse(words));
         for touch in [Touch::Invalidate, Touch::MarkStale] {
-            let _ = (TouchTags::parse(words, touch, &config), ApplyTouch::parse(words, touch));
+            let _ = (TouchTags::parse(words, touch), ApplyTouch::parse(words, touch));
         }
     }
 

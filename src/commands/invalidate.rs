@@ -18,7 +18,7 @@ pub(super) fn mark_stale(call: Call<'_>) -> Outcome {
 
 fn run(call: Call<'_>, touch: Touch) -> Outcome {
     let (ctx, config) = (call.ctx, call.config());
-    let tags = TouchTags::parse(&call.argv, touch, &config)?.tags;
+    let tags = TouchTags::parse(&call.argv, touch)?.tags;
     acl::check_tags(call, Access::Write, tags.iter())?;
     let stamp = state::with(state::State::stamp);
     let count = apply(ctx, touch, stamp, tags.iter());

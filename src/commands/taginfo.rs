@@ -6,8 +6,8 @@ use crate::{acl, state};
 use larder_core::command::taginfo::TagInfo;
 
 pub(super) fn run(call: Call<'_>) -> Outcome {
-    let (ctx, config) = (call.ctx, call.config());
-    let tag = TagInfo::parse(&call.argv, &config)?.tag;
+    let ctx = call.ctx;
+    let tag = TagInfo::parse(&call.argv)?.tag;
     acl::check_tags(call, Access::Read, [tag])?;
     let Some(info) = state::with(|state| state.index(ctx.db()).tag_info(tag)) else {
         ctx.reply_null();

@@ -10,8 +10,8 @@ use crate::state;
 use larder_core::command::tagscan::TagScan;
 
 pub(super) fn run(call: Call<'_>) -> Outcome {
-    let (ctx, config) = (call.ctx, call.config());
-    let scan = TagScan::parse(&call.argv, &config)?;
+    let ctx = call.ctx;
+    let scan = TagScan::parse(&call.argv)?;
     acl::check_tags(call, Access::Read, [scan.tag])?;
     let page = state::with(|state| {
         state

@@ -65,11 +65,14 @@ pub(crate) fn register(ctx: Ctx<'_>) -> bool {
 }
 
 unsafe extern "C" fn rdb_load(io: *mut raw::RedisModuleIO, encoding: c_int) -> *mut c_void {
-    if encoding != ENCODING {
-        return null_mut();
-    }
     // SAFETY: usable for this call.
     let io = unsafe { Io::new(io) };
+    if encoding != ENCODING {
+        io.log(&format!(
+            "cache entry: encoding {encoding} is not known, only {ENCODING}: it takes the release that wrote it"
+        ));
+        return null_mut();
+    }
     guard(|| data_type::load(io))
         .flatten()
         .map_or(null_mut(), Block::into_value)

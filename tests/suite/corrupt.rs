@@ -130,6 +130,13 @@ fn a_payload_of_a_newer_release_is_refused_with_a_reason() {
     );
 }
 
+#[test]
+fn a_payload_of_a_newer_encoding_is_refused_with_a_reason() {
+    // The encoding is in the lowest bits of the type's name.
+    let log = refusal(|payload| payload[HEAD - 1] += 1);
+    assert!(log.contains("encoding 2 is not known, only 1"), "{log}");
+}
+
 /// What the server finds at start: a snapshot of every kind of entry, and their payloads.
 fn snapshot() -> (Server, Vec<Vec<u8>>) {
     let s = Server::with("cache.reclaim-inline 0");

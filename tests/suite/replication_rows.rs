@@ -238,12 +238,6 @@ const TAGS: &[Row] = &[
         ":1",
         &["CACHE.APPLYMARKSTALE T a"],
     ),
-    Row(
-        "CONFIG SET cache.max-tag-length 1",
-        "CACHE.INVALIDATE a long",
-        "-ERR tag too long: cache.max-tag-length is 1 bytes",
-        NOTHING,
-    ),
 ];
 
 const READS: &[Row] = &[

@@ -137,8 +137,6 @@ fn limits_on_tags_change_nothing_when_they_refuse() {
         "CACHE.SET k w TAGS 1 abcd",
         "CACHE.SETTAGS k a b c",
         "CACHE.SETTAGS k abcd",
-        "CACHE.INVALIDATE a abcd",
-        "CACHE.MARKSTALE a abcd",
     ] {
         let reply = c.text(command);
         let knob = if command.contains("abcd") {
@@ -155,6 +153,20 @@ fn limits_on_tags_change_nothing_when_they_refuse() {
     assert_eq!(c.sorted("CACHE.TAGS k"), ["a", "abc"]);
     c.check("CACHE.SET k w TAGS 3 a a a", "OK");
     c.check("CACHE.INVALIDATE a b c d", ":1");
+}
+
+#[test]
+fn a_tag_that_is_too_long_by_now_can_still_be_invalidated() {
+    let s = Server::start();
+    let mut c = s.client();
+    c.check("CACHE.SET k v PX 90000 PGRACE 90000 TAGS 1 abcd", "OK");
+    c.check("CONFIG SET cache.max-tag-length 3", "OK");
+    assert_eq!(Fields::of(c.run("CACHE.TAGINFO abcd")).int("entries"), 1);
+    c.check("CACHE.TAGSCAN abcd 0", "[0 [k]]");
+    c.check("CACHE.MARKSTALE abcd", ":1");
+    c.check("CACHE.GET k STALE", "v");
+    c.check("CACHE.INVALIDATE abcd", ":1");
+    c.check("CACHE.GET k STALE", "nil");
 }
 
 #[test]

@@ -37,7 +37,8 @@ impl fmt::Display for DecodeError {
             Self::UnknownVersion { version, newest } => {
                 write!(
                     f,
-                    "format version {version} is not known, the newest known is {newest}"
+                    "format version {version} is not known, the newest known is {newest}: \
+                     it takes the release that wrote it"
                 )
             }
             Self::Truncated => write!(f, "metadata ends too early"),

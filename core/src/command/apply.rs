@@ -57,7 +57,7 @@ impl<'a> ApplySet<'a> {
             grace_ms: narrow(next()?)?.unwrap_or(0),
             end_ms: next()?,
             hold_ms: next()?,
-            tags: Tags::accepted(&mut args)?,
+            tags: Tags::named(&mut args)?,
         };
         match times.next() {
             None => Ok(effect),
@@ -116,7 +116,7 @@ impl<'a> ApplyTags<'a> {
         let mut args = Args::new(argv, "cache.applytags", -2)?;
         Ok(Self {
             key: args.bytes()?,
-            tags: Tags::accepted(&mut args)?,
+            tags: Tags::named(&mut args)?,
         })
     }
 
@@ -154,7 +154,7 @@ impl<'a> ApplyTouch<'a> {
         Ok(Self {
             touch,
             at_ms: args.integer()?,
-            tags: Tags::accepted(&mut args)?,
+            tags: Tags::named(&mut args)?,
         })
     }
 

@@ -2,7 +2,6 @@
 
 use super::{Encoded, Tags};
 use crate::args::{Args, Argv};
-use crate::config::Config;
 use crate::error::Error;
 
 /// What is done to the entries that carry a tag.
@@ -28,11 +27,7 @@ impl<'a> TouchTags<'a> {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn parse<A: Argv + ?Sized>(
-        argv: &'a A,
-        touch: Touch,
-        config: &Config,
-    ) -> Result<Self, Error> {
+    pub fn parse<A: Argv + ?Sized>(argv: &'a A, touch: Touch) -> Result<Self, Error> {
         let name = match touch {
             Touch::Invalidate => "cache.invalidate",
             Touch::MarkStale => "cache.markstale",
@@ -40,7 +35,7 @@ impl<'a> TouchTags<'a> {
         let mut args = Args::new(argv, name, -2)?;
         Ok(Self {
             touch,
-            tags: Tags::rest(&mut args, config)?,
+            tags: Tags::named(&mut args)?,
         })
     }
 

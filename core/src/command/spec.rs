@@ -317,14 +317,10 @@ mod tests {
             "cache.renew" => renew::Renew::parse(argv, &config).map(drop),
             "cache.unlock" => unlock::Unlock::parse(argv, &config).map(drop),
             "cache.settags" => settags::SetTags::parse(argv, &config).map(drop),
-            "cache.invalidate" => {
-                invalidate::TouchTags::parse(argv, Touch::Invalidate, &config).map(drop)
-            }
-            "cache.markstale" => {
-                invalidate::TouchTags::parse(argv, Touch::MarkStale, &config).map(drop)
-            }
-            "cache.taginfo" => taginfo::TagInfo::parse(argv, &config).map(drop),
-            "cache.tagscan" => tagscan::TagScan::parse(argv, &config).map(drop),
+            "cache.invalidate" => invalidate::TouchTags::parse(argv, Touch::Invalidate).map(drop),
+            "cache.markstale" => invalidate::TouchTags::parse(argv, Touch::MarkStale).map(drop),
+            "cache.taginfo" => taginfo::TagInfo::parse(argv).map(drop),
+            "cache.tagscan" => tagscan::TagScan::parse(argv).map(drop),
             "cache.taglist" => taglist::TagList::parse(argv).map(drop),
             "cache.stats" => stats::Stats::parse(argv).map(drop),
             "cache.applyset" => apply::ApplySet::parse(argv).map(drop),

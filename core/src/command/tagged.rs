@@ -30,19 +30,12 @@ impl<'a> Tags<'a> {
         Ok(tags)
     }
 
-    /// All arguments that are left, however many.
+    /// All arguments that are left. No limit applies: what is named here was accepted once, when a
+    /// limit may have been higher.
     ///
     /// # Errors
-    /// If one is too long.
-    pub fn rest<A: Argv + ?Sized>(args: &mut Args<'a, A>, config: &Config) -> Result<Self, Error> {
-        Self::read(args, args.left(), Some(config.max_tag_length))
-    }
-
-    /// All arguments that are left, whatever their number and length: they were accepted once.
-    ///
-    /// # Errors
-    /// Not at present: they have no limits.
-    pub fn accepted<A: Argv + ?Sized>(args: &mut Args<'a, A>) -> Result<Self, Error> {
+    /// Not at present.
+    pub fn named<A: Argv + ?Sized>(args: &mut Args<'a, A>) -> Result<Self, Error> {
         Self::read(args, args.left(), None)
     }
 
@@ -93,16 +86,6 @@ impl<'a> FromIterator<&'a [u8]> for Tags<'a> {
     }
 }
 
-/// A single tag that a client names.
-pub(super) fn one<'a, A: Argv + ?Sized>(
-    args: &mut Args<'a, A>,
-    config: &Config,
-) -> Result<&'a [u8], Error> {
-    let tag = args.bytes()?;
-    check_length(tag, Some(config.max_tag_length))?;
-    Ok(tag)
-}
-
 fn check_length(tag: &[u8], most: Option<usize>) -> Result<(), Error> {
     match most {
         Some(most) if tag.len() > most => Err(Error::TagTooLong(most)),
@@ -114,16 +97,16 @@ fn check_length(tag: &[u8], most: Option<usize>) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    fn rest(words: &[&[u8]]) -> Vec<Vec<u8>> {
+    fn named(words: &[&[u8]]) -> Vec<Vec<u8>> {
         let mut args = Args::new(words, "x", -1).unwrap();
-        let tags = Tags::rest(&mut args, &Config::default()).unwrap();
+        let tags = Tags::named(&mut args).unwrap();
         tags.iter().map(<[u8]>::to_vec).collect()
     }
 
     #[test]
     fn repeated_tags_count_once_in_the_order_of_first_mention() {
         assert_eq!(
-            rest(&[b"x", b"b", b"a", b"b", b"", b"a", b""]),
+            named(&[b"x", b"b", b"a", b"b", b"", b"a", b""]),
             [&b"b"[..], b"a", b""]
         );
         let many: Vec<Vec<u8>> = (0..1_000)
@@ -132,7 +115,7 @@ mod tests {
         let words: Vec<&[u8]> = std::iter::once(&b"x"[..])
             .chain(many.iter().map(Vec::as_slice))
             .collect();
-        assert_eq!(rest(&words), many[..300]);
+        assert_eq!(named(&words), many[..300]);
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! `CACHE.TAGINFO tag`
 
-use super::{Encoded, tagged};
+use super::Encoded;
 use crate::args::{Args, Argv};
-use crate::config::Config;
 use crate::error::Error;
 
 /// Asks what is known about a tag.
@@ -17,11 +16,9 @@ impl<'a> TagInfo<'a> {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn parse<A: Argv + ?Sized>(argv: &'a A, config: &Config) -> Result<Self, Error> {
+    pub fn parse<A: Argv + ?Sized>(argv: &'a A) -> Result<Self, Error> {
         let mut args = Args::new(argv, "cache.taginfo", 2)?;
-        Ok(Self {
-            tag: tagged::one(&mut args, config)?,
-        })
+        Ok(Self { tag: args.bytes()? })
     }
 
     /// What a client writes.

@@ -1,8 +1,7 @@
 //! `CACHE.TAGSCAN tag cursor [COUNT n]`
 
-use super::{Encoded, tagged};
+use super::Encoded;
 use crate::args::{Args, Argv};
-use crate::config::Config;
 use crate::error::Error;
 
 /// How many elements a page of a scan has unless the caller says otherwise, as with `SCAN`.
@@ -28,10 +27,10 @@ impl<'a> TagScan<'a> {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn parse<A: Argv + ?Sized>(argv: &'a A, config: &Config) -> Result<Self, Error> {
+    pub fn parse<A: Argv + ?Sized>(argv: &'a A) -> Result<Self, Error> {
         let mut args = Args::new(argv, "cache.tagscan", -3)?;
         let mut scan = Self {
-            tag: tagged::one(&mut args, config)?,
+            tag: args.bytes()?,
             cursor: args.cursor()?,
             count: DEFAULT_COUNT,
         };

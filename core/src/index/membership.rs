@@ -1,7 +1,7 @@
 //! Entries come and go: attach, detach, and whether one lives.
 
 use super::members::Members;
-use super::{Index, List, ListRef, NIL, Occupant, Slot, TagRef};
+use super::{Index, List, ListRef, NIL, Occupant, Slot};
 use crate::clock::Epoch;
 use crate::entry::{Arena, Entry, EntryMut, Handle, Link};
 
@@ -139,26 +139,6 @@ impl Index {
             let tag = self.tag(id)?;
             (attached || tag.serial == link.at).then_some(&*tag.name)
         })
-    }
-
-    /// Its tags as they can be given to a copy of the entry in the same database.
-    #[must_use]
-    pub fn tag_refs(&self, entry: Entry<'_>) -> smallvec::SmallVec<[TagRef; 8]> {
-        let attached = self.is_attached(entry);
-        let to_ref = |link: Link| {
-            if !attached {
-                return Some(TagRef {
-                    id: link.to,
-                    serial: link.at,
-                });
-            }
-            let id = self.list(link.to)?.tag;
-            Some(TagRef {
-                id,
-                serial: self.tag(id)?.serial,
-            })
-        };
-        entry.links().filter_map(to_ref).collect()
     }
 
     fn judge_by_lists(&self, entry: Entry<'_>) -> Verdict {

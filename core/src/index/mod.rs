@@ -226,7 +226,9 @@ impl Index {
         self.has_dead() || self.has_marks() || self.has_vacated()
     }
 
-    /// Heap bytes of everything in here, the entries' own blocks excepted.
+    /// Heap bytes of everything in here that grows with the entries and tags, the entries' own blocks
+    /// excepted. (Of invalidations and vacated tags that wait to be dealt with a few bytes are noted
+    /// besides.)
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         self.slots.heap_bytes()

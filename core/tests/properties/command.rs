@@ -144,7 +144,7 @@ fn unlock(words: &[&[u8]], config: &Config) {
 }
 
 fn touch(touch: Touch, words: &[&[u8]], config: &Config) {
-    let parse = |words| TouchTags::parse(words, touch, config);
+    let parse = |words| TouchTags::parse(words, touch);
     returns!(words, parse, TouchTags::encode, call => {
         assert!(!call.tags.is_empty());
         assert_tags(call.tags.iter(), usize::MAX, config);
@@ -152,13 +152,13 @@ fn touch(touch: Touch, words: &[&[u8]], config: &Config) {
 }
 
 fn tag_info(words: &[&[u8]], config: &Config) {
-    returns!(words, |words| TagInfo::parse(words, config), TagInfo::encode, info => {
+    returns!(words, TagInfo::parse, TagInfo::encode, info => {
         assert_tags([info.tag].into_iter(), 1, config);
     });
 }
 
 fn tag_scan(words: &[&[u8]], config: &Config) {
-    returns!(words, |words| TagScan::parse(words, config), TagScan::encode, scan => {
+    returns!(words, TagScan::parse, TagScan::encode, scan => {
         assert_tags([scan.tag].into_iter(), 1, config);
         assert_count(scan.count);
     });
