@@ -4,8 +4,10 @@
 //! [`settle`], which asks the table of `CACHE.GETORLOCK` again for each waiter in turn, longest
 //! first. So there is one rule for who gets what, waiting or not.
 
+use crate::acl;
 use crate::commands::getorlock;
 use crate::leases::{self, Terms};
+use crate::raw::argv::Argv;
 use crate::raw::block::Heap;
 use crate::raw::blocked::Blocked;
 use crate::raw::ctx::{Ctx, now};
@@ -75,8 +77,11 @@ impl Answer {
         }
     }
 
-    /// Tells it.
-    pub(crate) fn deliver(&mut self, ctx: Ctx<'_>) {
+    /// Tells it to whoever called with `argv`, unless he has lost the right to it meanwhile.
+    pub(crate) fn deliver(&mut self, ctx: Ctx<'_>, argv: Argv<'_>) {
+        if !acl::may_run(ctx, argv) {
+            return ctx.reply_error(Error::NoKeyPermission);
+        }
         self.untold = None;
         match &self.reply {
             Reply::Value {

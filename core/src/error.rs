@@ -53,7 +53,7 @@ pub enum Error {
     OutOfMemory,
     /// The user may not touch a tag.
     NoTagPermission,
-    /// The user may not see keys of a prefix.
+    /// The user may not see keys of a prefix, or has lost his right to a key while he waited.
     NoKeyPermission,
     /// Larder has a bug.
     Internal,

@@ -23,7 +23,9 @@ pub(super) fn run(call: Call<'_>) -> Outcome {
 }
 
 fn of_prefix(ctx: Ctx<'_>, prefix: &[u8]) -> Outcome {
-    if !sees(&Eyes::of(ctx), prefix) {
+    let eyes = Eyes::of(ctx);
+    if !sees(&eyes, prefix) {
+        eyes.log_refusal(ctx, prefix);
         return Err(Error::NoKeyPermission);
     }
     // A prefix nobody has read or written yet has counted nothing.
@@ -54,12 +56,12 @@ fn list(ctx: Ctx<'_>) {
     visible.iter().for_each(|prefix| ctx.reply_value(prefix));
 }
 
-/// A caller may see a prefix if he may see a key that consists of it alone.
+/// A caller may see a prefix if he may see all of its keys. No pattern can be asked that, so he is
+/// asked about a key that only a pattern for all of them is likely to fit.
 fn sees(eyes: &Eyes, prefix: &[u8]) -> bool {
-    if prefix.is_empty() {
-        return eyes.see(prefix);
-    }
-    eyes.see(&[prefix, b":"].concat())
+    const ANY: &[u8] = b"\0any key of this prefix\0";
+    let colon: &[u8] = if prefix.is_empty() { b"" } else { b":" };
+    eyes.see(&[prefix, colon, ANY].concat())
 }
 
 fn reply(ctx: Ctx<'_>, fields: &[Field]) {

@@ -9,9 +9,12 @@ use larder_core::glob;
 pub(super) fn run(call: Call<'_>) -> Outcome {
     let ctx = call.ctx;
     let list = TagList::parse(&call.argv)?;
+    let eyes = Eyes::of(ctx);
+    // What may not be seen must not fill a page either: the cursor would tell that it fits.
     let wanted = |tag: &[u8]| {
         list.pattern
             .is_none_or(|pattern| glob::matches(pattern, tag))
+            && eyes.see(tag)
     };
     let (cursor, tags) = state::with(|state| {
         let page = state
@@ -24,8 +27,6 @@ pub(super) fn run(call: Call<'_>) -> Outcome {
             .collect();
         (page.cursor, tags)
     });
-    let eyes = Eyes::of(ctx);
-    let tags: Vec<_> = tags.into_iter().filter(|(tag, _)| eyes.see(tag)).collect();
     ctx.reply_array(2);
     ctx.reply_value(cursor.to_string().as_bytes());
     ctx.reply_array(tags.len() * 2);

@@ -33,6 +33,11 @@ impl<'a> Argv<'a> {
         // SAFETY: in range, and the strings live for 'a.
         unsafe { Str::from_ptr(*self.argv.add(i)) }
     }
+
+    /// All of them, for functions of the server.
+    pub(super) fn raw(self) -> (*mut *mut raw::RedisModuleString, c_int) {
+        (self.argv, c_int::try_from(self.argc).unwrap_or(c_int::MAX))
+    }
 }
 
 /// Finds the server's strings behind arguments, so that they need not be copied to be passed on.

@@ -1,5 +1,6 @@
 //! Clients that wait for their answer.
 
+use super::argv::Argv;
 use super::ctx::Ctx;
 use super::guard::guard;
 use crate::waiters::{self, Answer};
@@ -71,15 +72,15 @@ fn id_of(blocked: *mut raw::RedisModuleBlockedClient) -> u64 {
 
 unsafe extern "C" fn answered(
     ctx: *mut raw::RedisModuleCtx,
-    _: *mut *mut raw::RedisModuleString,
-    _: c_int,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
 ) -> c_int {
-    // SAFETY: the context is usable, and the data is the box that `answer` gave up, which nobody
-    // else uses until `free_answer`.
+    // SAFETY: the context is usable, the arguments are those of the call that blocked, and the data
+    // is the box that `answer` gave up, which nobody else uses until `free_answer`.
     guard(|| unsafe {
         let data: *mut Answer = call!(RedisModule_GetBlockedClientPrivateData(ctx)).cast();
         if let Some(answer) = data.as_mut() {
-            answer.deliver(Ctx::new(ctx));
+            answer.deliver(Ctx::new(ctx), Argv::new(argv, argc));
         }
     });
     OK

@@ -39,9 +39,9 @@ impl Flags {
         self.has(raw::REDISMODULE_CTX_FLAGS_LOADING)
     }
 
-    /// The command comes from our primary, or from our own AOF: it was accepted once.
-    pub(crate) fn replayed(self) -> bool {
-        self.has(raw::REDISMODULE_CTX_FLAGS_REPLICATED | raw::REDISMODULE_CTX_FLAGS_LOADING)
+    /// The command comes from our primary: it was accepted once.
+    pub(crate) fn replicated(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_REPLICATED)
     }
 
     pub(crate) fn may_block(self) -> bool {

@@ -1,5 +1,6 @@
 //! Whose call it is, and which keys he may touch.
 
+use super::argv::Argv;
 use super::ctx::Ctx;
 use super::string::{OwnStr, Str};
 use redis_module::raw;
@@ -22,7 +23,9 @@ impl User {
     /// replication, loading, other modules.
     pub(crate) fn of(ctx: Ctx<'_>) -> Option<Self> {
         let flags = ctx.flags();
-        if flags.replayed() || !(flags.script() || ctx.has_connected_client()) {
+        // While the server loads, only connected clients are somebody: they may ask for statistics.
+        let script = flags.script() && !flags.loading();
+        if flags.replicated() || !(script || ctx.has_connected_client()) {
             return None;
         }
         // SAFETY: a connected client and a script have a user (others crash the server here). The
@@ -53,6 +56,33 @@ impl User {
             ))
         };
         allowed == raw::REDISMODULE_OK as c_int
+    }
+
+    /// Whether the user may run this command on the keys it names.
+    pub(crate) fn may_run(&self, argv: Argv<'_>) -> bool {
+        if self.0.is_null() {
+            return false;
+        }
+        let (argv, argc) = argv.raw();
+        // SAFETY: user and arguments are valid; nothing is kept of either.
+        let allowed = unsafe { call!(RedisModule_ACLCheckCommandPermissions(self.0, argv, argc)) };
+        allowed == raw::REDISMODULE_OK as c_int
+    }
+
+    /// Notes in the server's `ACL LOG` that the user was refused a key or tag of that name.
+    pub(crate) fn log_refusal(&self, ctx: Ctx<'_>, name: Str<'_>) {
+        if self.0.is_null() {
+            return;
+        }
+        // SAFETY: context, user and name are valid; the server copies the name.
+        unsafe {
+            call!(RedisModule_ACLAddLogEntry(
+                ctx.as_ptr(),
+                self.0,
+                name.as_ptr(),
+                raw::RedisModuleACLLogEntryReason_REDISMODULE_ACL_LOG_KEY
+            ));
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a user may not know of: keys and tags outside his patterns, by no command and no error.
 
 use crate::access::login;
-use crate::common::{Client, Server};
+use crate::common::{Client, Fields, Server, wait_until};
 
 const USER: &str = "ACL SETUSER app on nopass resetkeys ~app:* +@all";
 
@@ -84,6 +84,21 @@ fn errors_do_not_tell_whether_something_exists() {
     c.check("CACHE.TAGS app:k", "[app:t]");
 }
 
+/// A pattern that fits a hidden tag and one that fits nothing are walked in the same steps.
+#[test]
+fn patterns_of_taglist_do_not_find_hidden_tags() {
+    let (_s, mut root, mut c) = start();
+    for tag in ["zulu", "app:u", "yankee"] {
+        root.check(format!("CACHE.SET more:{tag} v TAGS 1 {tag}"), "OK");
+    }
+    let (found, cursors) = pages(&mut c, "CACHE.TAGLIST", "MATCH secret:b* COUNT 1");
+    let (none, steps) = pages(&mut c, "CACHE.TAGLIST", "MATCH secret:c* COUNT 1");
+    assert!(found.is_empty() && none.is_empty());
+    assert_eq!(cursors, steps, "the cursor tells that a hidden tag fits");
+    let (all, _) = pages(&mut c, "CACHE.TAGLIST", "COUNT 1");
+    assert_eq!(all, ["app:t", ":3", "app:u", ":1"]);
+}
+
 #[test]
 fn scans_in_pages_leave_out_what_is_hidden() {
     let (_s, mut root, mut c) = start();
@@ -95,6 +110,51 @@ fn scans_in_pages_leave_out_what_is_hidden() {
     assert_eq!(keys, ["app:k", "app:pinned"]);
     let (tags, _) = pages(&mut c, "CACHE.TAGLIST", "COUNT 3");
     assert_eq!(tags, ["app:t", ":53"]);
+}
+
+#[test]
+fn statistics_of_a_prefix_need_all_of_its_keys() {
+    let (s, mut root, mut c) = start();
+    root.check("CACHE.GET secret:k", "v");
+    assert_eq!(c.text("CACHE.STATS PREFIXES"), "[app]");
+    assert_eq!(Fields::of(c.run("CACHE.STATS PREFIX app")).int("misses"), 0);
+    for pattern in ["~app:", "~app:1:*", "~app:???", "~*:public"] {
+        let rules = format!("ACL SETUSER app resetkeys {pattern}");
+        root.check(rules, "OK");
+        let mut c = login(&s, "ACL SETUSER app on");
+        c.check("CACHE.STATS PREFIXES", "[]");
+        let reply = c.text("CACHE.STATS PREFIX app");
+        assert!(reply.starts_with("-NOPERM "), "{pattern}: {reply}");
+    }
+    let mut all = login(&s, "ACL SETUSER app allkeys");
+    assert_eq!(all.sorted("CACHE.STATS PREFIXES"), ["''", "app", "secret"]);
+}
+
+/// `CACHE.STATS` is answered while the server loads, when effects are applied without a user.
+#[test]
+fn loading_opens_no_eyes() {
+    let (s, mut root, mut c) = start();
+    root.pipeline((0..2_000).map(|i| format!("CACHE.SET secret:{i} v")));
+    root.check(
+        "CONFIG SET loading-process-events-interval-bytes 1024",
+        "OK",
+    );
+    root.check("CONFIG SET key-load-delay 200", "OK");
+    let mut other = s.client();
+    other.send("DEBUG RELOAD");
+    wait_until("the server loads", || {
+        root.text("PING").starts_with("-LOADING ")
+    });
+    let reply = c.text("CACHE.STATS PREFIX secret");
+    let prefixes = c.text("CACHE.STATS PREFIXES");
+    assert!(
+        root.text("PING").starts_with("-LOADING "),
+        "loaded too fast"
+    );
+    assert!(reply.starts_with("-NOPERM "), "{reply}");
+    assert_eq!(prefixes, "[app]");
+    root.check("CONFIG SET key-load-delay 0", "OK");
+    other.check_reply("OK");
 }
 
 /// Carrying an entry about gives no more sight of its tags than reading it.

@@ -1,7 +1,7 @@
 //! What the server makes of users: selectors, categories, dry runs, its log, rules read at start.
 
 use crate::access::login;
-use crate::common::{Client, Server, Setup, wait_until};
+use crate::common::{Client, Fields, Server, Setup, wait_until};
 
 #[track_caller]
 fn check_denied(c: &mut Client, command: &str) {
@@ -134,6 +134,28 @@ fn dry_runs_check_commands_and_keys() {
 }
 
 #[test]
+fn refusals_are_in_the_servers_log() {
+    let s = Server::start();
+    let mut root = s.client();
+    let mut c = login(&s, "ACL SETUSER app on nopass ~app:* +@all");
+    for (command, object) in [
+        ("CACHE.GET other:1", "other:1"),
+        ("CACHE.INVALIDATE app:t other:2 other:3", "other:2"),
+        ("CACHE.SET app:k v TAGS 1 other:4", "other:4"),
+        ("CACHE.TAGSCAN other:5 0", "other:5"),
+        ("CACHE.STATS PREFIX other", "other"),
+    ] {
+        root.check("ACL LOG RESET", "OK");
+        check_denied(&mut c, command);
+        let entries = root.array("ACL LOG");
+        assert_eq!(entries.len(), 1, "{command}");
+        let entry = Fields::of(entries[0].clone());
+        let told = ["reason", "object", "username"].map(|field| entry.text(field));
+        assert_eq!(told, ["key", object, "app"], "{command}");
+    }
+}
+
+#[test]
 fn what_is_only_left_out_is_not_logged() {
     let s = Server::start();
     let mut root = s.client();
@@ -147,6 +169,30 @@ fn what_is_only_left_out_is_not_logged() {
         c.run(command);
     }
     root.check("ACL LOG", "[]");
+}
+
+/// As the server itself does since Redis 7.2: who has lost his rights while he was blocked gets nothing.
+#[test]
+fn who_loses_his_rights_while_he_waits_gets_neither_value_nor_lease() {
+    let s = Server::start();
+    let mut root = s.client();
+    for loss in ["resetkeys %W~app:*", "-cache.getorlock", "resetkeys"] {
+        let mut stays = login(&s, "ACL SETUSER app on nopass ~app:* +cache.getorlock");
+        root.check("ACL SETUSER other on nopass ~app:* +cache.getorlock", "OK");
+        let token = root.lease("app:k LEASE 60000");
+        let mut loses = s.client();
+        loses.check("AUTH other any", "OK");
+        for (one, n) in [(&mut loses, 1), (&mut stays, 2)] {
+            one.send("CACHE.GETORLOCK app:k WAIT 60000 LEASE 60000");
+            wait_until("it waits", || s.blocked() == n);
+        }
+        root.check(format!("ACL SETUSER other {loss}"), "OK");
+        root.check(format!("CACHE.UNLOCK app:k {token}"), ":1");
+        let reply = loses.reply_text();
+        assert!(reply.starts_with("-NOPERM "), "{loss}: {reply}");
+        assert!(stays.promoted() > token, "{loss}");
+        root.check("DEL app:k", ":1");
+    }
 }
 
 /// Users are read after the modules have been loaded.
