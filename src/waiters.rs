@@ -146,12 +146,22 @@ pub(crate) fn disconnected(id: u64) -> bool {
     state::with(|state| state.waiting.leave(id).is_some())
 }
 
-/// [`settle`] for a key of the selected database.
-pub(crate) fn settle_here(ctx: Ctx<'_>, name: Str<'_>) {
-    let waits = state::with(|state| state.waiting.count(ctx.db(), name.bytes()) > 0);
-    if waits {
-        settle(ctx, &(ctx.db(), name.bytes().into()));
-    }
+/// [`settle`] for a key of the selected database, in the timer of this same round of the server.
+/// Whether anybody waits.
+///
+/// Not now: of a transaction or script waiters see the end, not what is there in the middle of it.
+/// And whoever is answered while commands run may be unblocked by one of them (`CLIENT UNBLOCK`)
+/// before the answer is sent, and then gets none at all from Redis 7.0.
+pub(crate) fn settle_soon(ctx: Ctx<'_>, name: Str<'_>) -> bool {
+    let (db, key) = (ctx.db(), name.bytes());
+    state::with(|state| {
+        let waits = state.waiting.count(db, key) > 0;
+        if waits {
+            state.unsettle(db, key);
+            state.arm(0);
+        }
+        waits
+    })
 }
 
 /// Gives the waiters of a key what is theirs by now. The context's database is left selected.

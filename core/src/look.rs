@@ -36,6 +36,18 @@ pub enum Outcome {
     Busy,
 }
 
+impl Outcome {
+    /// What becomes of it if others wait for the key: a lease is theirs, longest waiting first.
+    #[must_use]
+    pub fn behind_others(self) -> Self {
+        match self {
+            Self::MissAndLease => Self::Wait,
+            Self::StaleAndLease => Self::Stale,
+            other => other,
+        }
+    }
+}
+
 impl Look {
     /// A key that holds nothing.
     pub const NOTHING: Self = Self {

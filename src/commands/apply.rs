@@ -61,7 +61,7 @@ pub(super) fn set(call: Call<'_>) -> Outcome {
     )?;
     drop(key);
     events::end_marked(ctx, call.key());
-    waiters::settle_here(ctx, call.key());
+    waiters::settle_soon(ctx, call.key());
     ctx.replicate_verbatim();
     ctx.reply_ok();
     Ok(())

@@ -5,8 +5,9 @@ use crate::leases::{self, Terms};
 use crate::raw::blocked::Blocked;
 use crate::raw::ctx::Ctx;
 use crate::raw::key::Mode;
+use crate::raw::string::Str;
 use crate::state;
-use crate::waiters::Waiter;
+use crate::waiters::{self, Waiter};
 use larder_core::command::getorlock::GetOrLock;
 use larder_core::config::Config;
 use larder_core::entry::Handle;
@@ -28,7 +29,7 @@ pub(super) fn run(call: Call<'_>) -> Outcome {
     let look = handle.map_or(Look::NOTHING, |handle| look(db, &key, handle));
     drop(key);
     let early = handle.is_some_and(|handle| draws(&ask, &look, handle));
-    let outcome = look.outcome(ask.fresh, early);
+    let outcome = in_turn(ctx, call.key(), look.outcome(ask.fresh, early));
     if outcome == core_look::Outcome::Wait && may_wait(ctx, &ask, &config) {
         wait(call, &ask, &config, handle);
         return Ok(());
@@ -46,6 +47,15 @@ pub(super) fn run(call: Call<'_>) -> Outcome {
     };
     reply(call, handle, outcome, token);
     Ok(())
+}
+
+/// Keeps a newcomer from a lease that has just come free for those who have waited for it.
+fn in_turn(ctx: Ctx<'_>, name: Str<'_>, outcome: core_look::Outcome) -> core_look::Outcome {
+    let behind = outcome.behind_others();
+    if behind != outcome && waiters::settle_soon(ctx, name) {
+        return behind;
+    }
+    outcome
 }
 
 fn draws(ask: &GetOrLock<'_>, look: &Look, handle: Handle) -> bool {

@@ -156,7 +156,7 @@ fn fill(ctx: Ctx<'_>, set: &Set<'_>, found: Found, token: u64) -> Permit {
 /// Stores nothing, and ends the lease.
 fn refuse(call: Call<'_>, token: u64) -> Outcome {
     leases::unlock(call.ctx, call.key(), token, None)?;
-    waiters::settle_here(call.ctx, call.key());
+    waiters::settle_soon(call.ctx, call.key());
     call.ctx.reply_null();
     Ok(())
 }
@@ -189,7 +189,7 @@ fn write(call: Call<'_>, set: &Set<'_>, times: Times, compute_ms: Option<u32>) -
     };
     state::with(|state| state.count(stored, set.key, |counters| counters.sets += 1));
     drop(key);
-    waiters::settle_here(ctx, call.key());
+    waiters::settle_soon(ctx, call.key());
     ctx.reply_ok();
     Ok(())
 }

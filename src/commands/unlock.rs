@@ -8,7 +8,7 @@ pub(super) fn run(call: Call<'_>) -> Outcome {
     let unlock = Unlock::parse(&call.argv, &call.config())?;
     let held = leases::unlock(call.ctx, call.key(), unlock.token, unlock.backoff_ms)?;
     if held {
-        waiters::settle_here(call.ctx, call.key());
+        waiters::settle_soon(call.ctx, call.key());
     }
     call.ctx.reply_integer(held.into());
     Ok(())

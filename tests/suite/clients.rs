@@ -33,6 +33,22 @@ fn check_free(s: &Server) {
     assert!(reply.starts_with("[miss nil :"), "{reply}");
 }
 
+/// A lease that comes free belongs to who has waited longest, even if somebody else asks before
+/// the server gets round to telling him.
+#[test]
+fn nobody_jumps_the_queue() {
+    for end in ["CACHE.UNLOCK k {token}", "DEL k", "CACHE.SET k v PXAT 1000"] {
+        let s = Server::start();
+        let mut c = s.client();
+        let token = c.lease("k LEASE 60000");
+        let (mut one, _) = waiter(&s, "k WAIT 60000 LEASE 60000");
+        let end = end.replace("{token}", &token.to_string());
+        let replies = c.pipeline([end.clone(), "CACHE.GETORLOCK k".into()]);
+        assert_eq!(show(&replies[1]), BUSY, "{end}");
+        assert!(one.promoted() > token);
+    }
+}
+
 #[test]
 fn who_is_killed_as_he_is_promoted_leaves_the_lease_to_the_next() {
     let s = Server::start();
@@ -64,6 +80,51 @@ fn who_is_killed_as_he_is_answered_harms_nobody() {
     assert!(is_closed(&mut killed));
     other.check_reply("[fresh v nil]");
     assert_eq!(s.blocked(), 0);
+}
+
+/// `CLIENT UNBLOCK` comes too late for who has his answer already.
+#[test]
+fn who_is_unblocked_as_he_is_answered_gets_one_answer() {
+    for how in ["TIMEOUT", "ERROR"] {
+        let s = Server::start();
+        let mut c = s.client();
+        let token = c.lease("k LEASE 60000");
+        let (mut one, id) = waiter(&s, "k WAIT 60000");
+        let unblock = format!("CLIENT UNBLOCK {id} {how}");
+        let fill = format!("CACHE.SET k v TOKEN {token}");
+        c.pipeline([fill, unblock]);
+        let reply = one.reply_text();
+        let unblocked = "-UNBLOCKED client unblocked via CLIENT UNBLOCK";
+        assert!(
+            ["[fresh v nil]", BUSY, unblocked].contains(&&*reply),
+            "{reply}"
+        );
+        one.check("PING", "PONG");
+        assert_eq!(s.blocked(), 0);
+        assert_eq!(c.info("k").int("waiters"), 0);
+    }
+}
+
+#[test]
+fn who_is_unblocked_as_he_is_promoted_holds_no_secret_lease() {
+    for how in ["TIMEOUT", "ERROR"] {
+        let s = Server::start();
+        let mut c = s.client();
+        let token = c.lease("k LEASE 60000");
+        let (mut one, id) = waiter(&s, "k WAIT 60000 LEASE 60000");
+        let unblock = format!("CLIENT UNBLOCK {id} {how}");
+        c.pipeline([format!("CACHE.UNLOCK k {token}"), unblock]);
+        let reply = one.reply_text();
+        match reply.strip_prefix("[miss nil :") {
+            Some(token) => {
+                let token = token.trim_end_matches(']');
+                c.check(format!("CACHE.UNLOCK k {token}"), ":1");
+            }
+            None => assert!(reply == BUSY || reply.starts_with("-UNBLOCKED "), "{reply}"),
+        }
+        one.check("PING", "PONG");
+        check_free(&s);
+    }
 }
 
 #[test]

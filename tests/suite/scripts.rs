@@ -221,3 +221,19 @@ fn a_bound_lease_of_a_script_does_not_end_with_the_connection() {
     assert!(bound > 0);
     c.check("CACHE.GETORLOCK k", "[busy nil nil]");
 }
+
+#[test]
+fn a_script_that_fills_wakes_who_waits() {
+    let s = Server::start();
+    let mut c = s.client();
+    let token = c.lease("k LEASE 60000");
+    let waiters: [Client; 3] = s.waiters("k WAIT 60000");
+    let script = "redis.call('CACHE.SET', KEYS[1], 'v', 'TAGS', 1, 'a')
+        redis.call('CACHE.INVALIDATE', 'a')
+        redis.call('CACHE.SET', KEYS[1], ARGV[1])
+        return redis.call('CACHE.UNLOCK', KEYS[1], ARGV[2])";
+    assert_eq!(eval(&mut c, script, "k", &format!("last {token}")), ":0");
+    for mut waiter in waiters {
+        waiter.check_reply("[fresh last nil]");
+    }
+}

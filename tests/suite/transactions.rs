@@ -227,3 +227,25 @@ fn a_command_that_fails_does_not_stop_the_others() {
     );
     c.check("CACHE.GET k", "w");
 }
+
+/// Who waits is answered when all is done, by what is there then.
+#[test]
+fn waiters_see_only_the_end_of_a_transaction() {
+    let s = Server::start();
+    let mut c = s.client();
+    let token = c.lease("k LEASE 60000");
+    let waiters: [Client; 2] = s.waiters("k WAIT 60000");
+    c.check("MULTI", "OK");
+    for command in [
+        &*format!("CACHE.UNLOCK k {token}"),
+        "CACHE.SET k v TAGS 1 a",
+        "CACHE.INVALIDATE a",
+        "CACHE.SET k last",
+    ] {
+        c.check(command, "QUEUED");
+    }
+    c.check("EXEC", "[:1 OK :1 OK]");
+    for mut waiter in waiters {
+        waiter.check_reply("[fresh last nil]");
+    }
+}
