@@ -179,6 +179,12 @@ impl Story {
         self
     }
 
+    /// The caller got something after all.
+    pub(super) fn answered(mut self) -> Self {
+        self.0.asks.last_mut().unwrap().busy = false;
+        self
+    }
+
     /// The caller was not let run for so long.
     pub(super) fn off_cpu(mut self, time: Time) -> Self {
         self.0.asks.last_mut().unwrap().off_cpu = time;

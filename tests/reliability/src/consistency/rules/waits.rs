@@ -89,7 +89,8 @@ impl Keys {
 
     fn check_forgotten(&self, ask: &Ask, pauses: &Pauses) -> Verdict {
         let idle = &self.idle[ask.key];
-        let first = idle.partition_point(|span| span.ended <= ask.span.began);
+        // Who came when nobody was computing was not put to wait, however slowly he got his reply.
+        let first = idle.partition_point(|span| span.began <= ask.span.began);
         let during = idle[first..].iter();
         for idle in during.take_while(|idle| idle.began < ask.span.ended) {
             let began = idle.began.max(ask.span.began);
@@ -280,5 +281,7 @@ mod tests {
         next.busy(0, 150, 20, 150 * MS).holds();
         leased().busy(0, 220, 20, 220 * MS).breaks(Rule::Forgotten);
         leased().busy(0, 190, 20, 190 * MS).holds();
+        let slow = leased().fill(1, "k0", 7, 40, 50);
+        slow.busy(0, 900, 60, 400 * MS).answered().holds();
     }
 }
