@@ -2,7 +2,7 @@
 
 use crate::events::Source;
 use crate::raw::block::{Block, Heap};
-use crate::raw::ctx::now;
+use crate::raw::ctx::{self, now};
 use crate::raw::io::{Digest, Io};
 use crate::raw::string::{OwnStr, Str};
 use crate::state::{self, State};
@@ -75,13 +75,17 @@ fn apply_policy(state: &State, draft: &mut Draft<'_>) {
 /// In cluster mode an entry may come from a server that has not seen an invalidation we have seen:
 /// it is judged by the wall clock, with the clocks' skew to spare.
 fn judge_by_memory(state: &mut State, db: i32, meta: &Meta<Tags<'_>>, draft: &mut Draft<'_>) {
-    if !state.cluster || state.loading.is_some() {
+    // An AOF repeats what arrived, and before that, what had been invalidated by then.
+    if !state.cluster || matches!(state.loading, Some(Source::Snapshot | Source::Primary)) {
         return;
     }
-    let since = meta
-        .tagged_ms
-        .saturating_sub_unsigned(state.config.max_clock_skew_ms);
+    let since = computed_from_ms(meta).saturating_sub_unsigned(state.config.max_clock_skew_ms);
+    // A replica keeps what its primary keeps, who may remember more.
+    let decides = state.loading.is_none() && ctx::is_primary();
+    let keep = state.retention();
     let index = state.index(db);
+    let forgotten = decides && index.may_have_forgotten_since(since, keep);
+    draft.condemned |= forgotten && meta.tags.into_iter().next().is_some();
     draft.condemned |= meta
         .tags
         .into_iter()
@@ -92,6 +96,15 @@ fn judge_by_memory(state: &mut State, db: i32, meta: &Meta<Tags<'_>>, draft: &mu
         .filter_map(|tag| index.marked_since_ms(tag, since))
         .min();
     draft.rare.mark_ms = draft.rare.mark_ms.into_iter().chain(marked).min();
+}
+
+/// When the state of affairs was that an entry is from, unix ms: a fill is as old as its lease, for
+/// tags may have been invalidated since that its server had not heard of yet. Tags that were given
+/// later count from then.
+fn computed_from_ms(meta: &Meta<Tags<'_>>) -> i64 {
+    let filled = meta.tagged_ms == meta.stored_ms;
+    let took = meta.compute_ms.filter(|_| filled).map_or(0, i64::from);
+    meta.tagged_ms.saturating_sub(took)
 }
 
 fn hold(value_end_ms: Option<i64>, key_end_ms: Option<i64>) -> Option<Hold> {

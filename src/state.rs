@@ -125,6 +125,15 @@ impl State {
         self.unsettled.extend(self.waiting.places(db));
     }
 
+    /// The server runs in cluster mode. If it was there before, it does not know what it has been told.
+    pub(crate) fn join_cluster(&mut self, known_nodes: usize) {
+        self.cluster = true;
+        if known_nodes > 1 {
+            let now = self.clock.tick(ctx::wall_us());
+            self.index(0).raise_floor(now);
+        }
+    }
+
     /// Two databases change places.
     pub(crate) fn swap(&mut self, a: i32, b: i32) {
         self.index(a.max(b));
@@ -139,7 +148,11 @@ impl State {
     /// touches nothing else.
     fn renew(&mut self, db: i32) {
         self.realms += 1;
-        let fresh = Index::new(Realm(self.realms));
+        let mut fresh = Index::new(Realm(self.realms));
+        if self.cluster {
+            // Entries may yet arrive that were invalidated before.
+            fresh.raise_floor(self.clock.tick(ctx::wall_us()));
+        }
         let old = std::mem::replace(self.index(db), fresh);
         self.leases.forget_all(old.realm());
         if old.heap_bytes() < LARGE {

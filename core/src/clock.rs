@@ -23,6 +23,14 @@ pub struct Now {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
+impl Epoch {
+    /// The wall clock at that moment or before it, unix ms: the clock is never behind.
+    #[must_use]
+    pub fn wall_ms(self) -> i64 {
+        (self.0 / US_PER_MS).cast_signed()
+    }
+}
+
 /// The clock. Reads no time itself: the wall clock is an argument.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Clock {

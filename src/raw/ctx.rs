@@ -305,6 +305,18 @@ pub(crate) fn now() -> Now {
     }
 }
 
+/// Whether this server is a primary, for callbacks that come without a context.
+pub(crate) fn is_primary() -> bool {
+    // SAFETY: without a context the flags are those of the server.
+    Flags(unsafe { call!(RedisModule_GetContextFlags(Ctx::NONE)) }).primary()
+}
+
+/// How many nodes of the cluster this server knows, itself included; 0 without a cluster.
+pub(crate) fn known_nodes() -> usize {
+    // SAFETY: takes nothing.
+    unsafe { call!(RedisModule_GetClusterSize()) }
+}
+
 /// The wall clock, ms since 1970.
 pub(crate) fn unix_ms() -> i64 {
     // SAFETY: takes nothing.

@@ -1,6 +1,6 @@
 //! Loading the module: `RedisModule_OnLoad` and what it registers.
 
-use super::ctx::Ctx;
+use super::ctx::{Ctx, known_nodes};
 use super::memory::ServerAlloc;
 use super::{command, config, data_type, events, info, missing_function, timer};
 use crate::state;
@@ -43,7 +43,9 @@ fn register(ctx: Ctx<'_>, args: &[RedisString]) -> Result<(), String> {
         ));
     };
     timer::prepare(ctx);
-    state::with(|state| state.cluster = ctx.flags().cluster());
+    if ctx.flags().cluster() {
+        state::with(|state| state.join_cluster(known_nodes()));
+    }
     let args: Vec<&[u8]> = args.iter().map(RedisString::as_slice).collect();
     config::register(ctx, &args)?;
     let steps: [(&str, bool); 4] = [

@@ -130,6 +130,13 @@ impl Index {
         tag.is_some_and(|tag| tag.invalidated.ms >= ms && tag.invalidated.ms != 0)
     }
 
+    /// Whether tags that were touched at or after `ms` on the wall clock may have been forgotten
+    /// though `keep` still needs them.
+    #[must_use]
+    pub fn may_have_forgotten_since(&self, ms: i64, keep: Retention) -> bool {
+        keep.keeps(self.floor) && self.floor.wall_ms() >= ms
+    }
+
     /// When the tag was marked stale, if that was at or after `ms` on the wall clock.
     #[must_use]
     pub fn marked_since_ms(&self, name: &[u8], ms: i64) -> Option<i64> {

@@ -210,6 +210,12 @@ impl Cluster {
         }
     }
 
+    /// Ends a node without warning and starts it again before anybody succeeds it.
+    pub fn restart(&mut self, n: usize) {
+        self.nodes[n].crash();
+        self.wait_until_ok();
+    }
+
     /// Starts a node again that was killed and succeeded, with nothing on its disk, as the replica of
     /// the other in its shard.
     pub fn revive(&mut self, dead: usize) {
