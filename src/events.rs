@@ -8,10 +8,12 @@
 //! | `expire`, `persist` | the key's end was moved; a lease keeps it alive nevertheless |
 //! | flush, swap | a database's index is dropped, or changes places |
 //! | promotion, client gone | tokens jump ahead; leases bound to the connection end |
+//! | demotion | leases end, placeholders go: the new primary knows of neither |
 
 use crate::raw::block::Heap;
 use crate::raw::ctx::{Ctx, wall_us};
 use crate::raw::key::{Held, Mode};
+use crate::raw::scan::Walk;
 use crate::raw::string::{OwnStr, Str};
 use crate::{keyspace, leases, state};
 use larder_core::entry::{Arena, Draft, Handle, Life, Rare};
@@ -180,14 +182,30 @@ pub(crate) fn promoted() {
     state::with(|state| {
         let ahead = state.config.max_lease_time_ms;
         state.clock.jump_ahead(wall_us(), ahead);
+        state.strays = None;
         state.unsettled.extend(state.waiting.places(None));
         state.arm(1);
+    });
+}
+
+/// This server has become a replica. Its leases end here: the new primary will not say when their
+/// keys are written or removed. Nor will it remove their placeholders, and one that stays would be in
+/// the way of a `RENAMENX` or `SET NX` of the new primary.
+pub(crate) fn demoted() {
+    state::with(|state| {
+        state.void_leases();
+        state.strays = Some((0, Walk::new()));
+        state.arm(0);
     });
 }
 
 /// Loading begins, or ends.
 pub(crate) fn loading(source: Option<Source>) {
     state::with(|state| {
+        if source == Some(Source::Primary) {
+            // Placeholders that come from the primary are the primary's to remove.
+            state.strays = None;
+        }
         state.loading = source;
         state.arm_for_work();
     });

@@ -6,6 +6,7 @@
 use crate::raw::block::Heap;
 use crate::raw::ctx::{Ctx, mono_us, now};
 use crate::raw::key::{Held, Mode};
+use crate::raw::scan::Walk;
 use crate::raw::string::OwnStr;
 use crate::{keyspace, leases, replicate, state};
 use larder_core::entry::{Arena, Handle};
@@ -96,6 +97,30 @@ fn remove(ctx: Ctx<'_>, db: i32, handle: Handle) -> Option<OwnStr> {
         }
     });
     found.then_some(name)
+}
+
+/// Removes the placeholders of a former primary, some at a time.
+pub(crate) fn strays(ctx: Ctx<'_>) {
+    let Some((mut db, mut walk)) = state::with(|state| state.strays.take()) else {
+        return;
+    };
+    let budget = Budget::slice(state::with(|state| state.config.reclaim_slice_us));
+    while !budget.is_spent(0) {
+        if !ctx.select(db) {
+            return;
+        }
+        let mut found = Vec::new();
+        let more = walk.go_on(ctx, |name, handle| {
+            if Heap.entry(handle).header.is_pending() {
+                found.push(OwnStr::new(name));
+            }
+        });
+        found.iter().for_each(|name| ctx.remove_here(name.get()));
+        if !more {
+            (db, walk) = (db + 1, Walk::new());
+        }
+    }
+    state::with(|state| state.strays = Some((db, walk)));
 }
 
 /// Writes marks into the entries of a database. Selects it.

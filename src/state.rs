@@ -7,6 +7,7 @@ use crate::events::Source;
 use crate::leases;
 use crate::raw::block::{Block, Heap};
 use crate::raw::main_thread::MainThread;
+use crate::raw::scan::Walk;
 use crate::raw::{ctx, timer};
 use crate::waiters::{Given, Waiter};
 use larder_core::clock::{Clock, Now};
@@ -41,6 +42,8 @@ pub(crate) struct State {
     pub(crate) unheard: Vec<Given>,
     /// Keys whose expiry was set when their value was over, and only a lease kept them.
     pub(crate) hollow: Vec<Place>,
+    /// On a former primary: the database whose placeholders are being removed, and how far.
+    pub(crate) strays: Option<(i32, Walk)>,
     /// Where the data being loaded comes from.
     pub(crate) loading: Option<Source>,
     /// An entry was read from a payload, and may be about to become a key's value.
@@ -87,6 +90,7 @@ impl State {
             unsettled: Vec::new(),
             unheard: Vec::new(),
             hollow: Vec::new(),
+            strays: None,
             loading: None,
             just_loaded: false,
             carried_from: None,
@@ -142,6 +146,14 @@ impl State {
             self.index(db).begin_era();
             self.unsettled.extend(self.waiting.places(Some(db)));
         }
+    }
+
+    /// Ends all leases, wherever they are.
+    pub(crate) fn void_leases(&mut self) {
+        self.indexes.iter_mut().for_each(Index::begin_era);
+        self.leases = Leases::default();
+        self.bound.clear();
+        self.unheard.clear();
     }
 
     /// Puts an empty index in place of a database's. Dropping a large one takes a while, and

@@ -23,6 +23,9 @@ pub(crate) fn tick(ctx: Ctx<'_>) {
         hollow_out(ctx);
         settle_all(ctx);
     }
+    if !ctx.flags().primary() {
+        reclaim::strays(ctx);
+    }
     work(ctx, may_write);
     rearm(ctx, may_write);
 }
@@ -94,7 +97,7 @@ fn rearm(ctx: Ctx<'_>, may_write: bool) {
         let busy = state
             .indexes()
             .any(|(_, index)| index.has_marks() || (primary && index.has_dead()));
-        if busy || (unsettled && primary) {
+        if busy || (unsettled && primary) || state.strays.is_some() {
             state.arm(soon);
         } else if state.indexes().any(|(_, index)| index.has_vacated()) {
             state.arm(SWEEP_EVERY_MS);

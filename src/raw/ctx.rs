@@ -124,6 +124,11 @@ impl<'a> Ctx<'a> {
         !self.flags().cluster() || self.ask(c"EXISTS", c"sE", key).is_none()
     }
 
+    /// Removes a key of this server, expired or not, and tells nobody.
+    pub(crate) fn remove_here(self, key: Str<'_>) {
+        self.ask(c"UNLINK", c"s", key);
+    }
+
     pub(crate) fn notify(self, class: u32, event: &CStr, key: Str<'_>) {
         // SAFETY: the context is usable, the strings are valid.
         unsafe {

@@ -66,6 +66,8 @@ unsafe extern "C" fn on_role(
 ) {
     if role == raw::REDISMODULE_EVENT_REPLROLECHANGED_NOW_MASTER {
         guard(events::promoted);
+    } else {
+        guard(events::demoted);
     }
 }
 

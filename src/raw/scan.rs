@@ -11,22 +11,42 @@ use std::os::raw::c_void;
 /// A key with an entry, as found on the way.
 type Found<'f> = &'f mut dyn FnMut(&[u8], Handle);
 
-/// Shows every key of the selected database that holds an entry, expired ones included, without
-/// touching any. The function must not change keys, nor panic.
-pub(crate) fn entries(ctx: Ctx<'_>, mut each: impl FnMut(&[u8], Handle)) {
-    let mut each: Found<'_> = &mut each;
-    // SAFETY: the cursor is ours for the time of the walk, which ends when the server says so.
-    // `visit` gets a pointer to `each`, which outlives the walk.
-    unsafe {
-        let cursor = call!(RedisModule_ScanCursorCreate());
+/// How far a walk through a database has come.
+pub(crate) struct Walk(*mut raw::RedisModuleScanCursor);
+
+impl Walk {
+    /// A walk that has not begun.
+    pub(crate) fn new() -> Self {
+        // SAFETY: takes nothing.
+        Self(unsafe { call!(RedisModule_ScanCursorCreate()) })
+    }
+
+    /// Shows some more keys of the selected database that hold an entry, expired ones included,
+    /// without touching any. Whether there may be others. The function must not change keys, nor
+    /// panic.
+    pub(crate) fn go_on(&mut self, ctx: Ctx<'_>, mut each: impl FnMut(&[u8], Handle)) -> bool {
+        let mut each: Found<'_> = &mut each;
         let each = (&raw mut each).cast::<c_void>();
-        while call!(RedisModule_Scan(ctx.as_ptr(), cursor, Some(visit), each)) != 0 {}
-        call!(RedisModule_ScanCursorDestroy(cursor));
+        // SAFETY: the cursor is ours. `visit` gets a pointer to `each`, which outlives the call.
+        unsafe { call!(RedisModule_Scan(ctx.as_ptr(), self.0, Some(visit), each)) != 0 }
     }
 }
 
+impl Drop for Walk {
+    fn drop(&mut self) {
+        // SAFETY: ours, and not used after this.
+        unsafe { call!(RedisModule_ScanCursorDestroy(self.0)) };
+    }
+}
+
+/// Shows every key of the selected database that holds an entry, as [`Walk`] does.
+pub(crate) fn entries(ctx: Ctx<'_>, mut each: impl FnMut(&[u8], Handle)) {
+    let mut walk = Walk::new();
+    while walk.go_on(ctx, &mut each) {}
+}
+
 /// # Safety
-/// For the server to call, with the key open and `each` as passed by [`entries`].
+/// For the server to call, with the key open and `each` as passed by [`Walk::go_on`].
 unsafe extern "C" fn visit(
     _: *mut raw::RedisModuleCtx,
     name: *mut raw::RedisModuleString,

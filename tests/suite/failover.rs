@@ -75,6 +75,52 @@ fn who_waits_is_told_when_the_primary_becomes_a_replica() {
     assert!(replica.client().lease("k") > token);
 }
 
+/// The new primary knows nothing of the lease, so it can't tell when its key was deleted.
+#[test]
+fn a_lease_ends_when_its_primary_becomes_a_replica() {
+    let a = Server::start();
+    let b = a.replica("");
+    let mut c = a.client();
+    c.check("CACHE.SET stale old PX 100000 PGRACE 100000", "OK");
+    c.check("PEXPIRE stale 50000", ":1");
+    let tokens = [
+        c.lease("k LEASE 60000"),
+        c.refresh("stale LEASE 60000", "stale old"),
+    ];
+    exchange(&a, &b);
+    b.client().check("DEL k", ":0");
+    exchange(&b, &a);
+    c.check(format!("CACHE.SET k late TOKEN {}", tokens[0]), "nil");
+    c.check(format!("CACHE.SET stale late TOKEN {}", tokens[1]), "nil");
+    assert!(c.lease("k LEASE 1") > tokens[1]);
+}
+
+/// A placeholder that only a former primary has would stop what the new one does to its key.
+#[test]
+fn a_former_primary_keeps_no_placeholders() {
+    let primary = Server::start();
+    let replica = primary.replica("");
+    let (mut p, mut r) = (primary.client(), replica.client());
+    p.check("CACHE.SET k v TAGS 1 a", "OK");
+    p.check("DEBUG SET-ACTIVE-EXPIRE 0", "OK");
+    p.lease("short LEASE 1");
+    for db in 0..3 {
+        p.check(format!("SELECT {db}"), "OK");
+        for key in ["taken", "string", "list"] {
+            p.lease(&format!("{key} LEASE 60000"));
+        }
+    }
+    exchange(&primary, &replica);
+    wait_until("the placeholders are gone", || gauges(&mut p)[0] == 1);
+    r.check("SET short s NX", "OK");
+    r.check("SET string s NX", "OK");
+    r.check("COPY k list", ":1");
+    r.check("RENAMENX k taken", ":1");
+    check_agreement(&replica, &primary);
+    p.check("SELECT 0", "OK");
+    p.check("CACHE.MGET taken list", "[v v]");
+}
+
 #[test]
 fn a_promoted_replica_goes_on_with_what_is_left_to_do() {
     let primary = Server::with("cache.reclaim-inline 0\ncache.reclaim-slice-us 10");
