@@ -21,9 +21,12 @@ mod consistency;
 mod corrupt;
 mod crash;
 mod disk;
+mod failover;
 mod journal;
+mod load;
 mod options;
 mod reshard;
+mod sentinel;
 
 use options::Options;
 use std::process::ExitCode;
@@ -62,6 +65,16 @@ const RUNS: &[(&str, &str, Run)] = &[
         "disk",
         "full disks; when there is space again nothing acknowledged is lost (root only)",
         disk::run,
+    ),
+    (
+        "failover",
+        "the primary goes under load, by force or in order, and its replica takes over",
+        failover::run,
+    ),
+    (
+        "sentinel",
+        "the primary dies or freezes under load, and sentinels make a replica the primary",
+        sentinel::run,
     ),
 ];
 
