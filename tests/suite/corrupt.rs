@@ -149,7 +149,7 @@ fn snapshot() -> (Server, Vec<Vec<u8>>) {
     );
     c.check("CACHE.SET marked v EX 100 GRACE 50 TAGS 1 m", "OK");
     c.check("CACHE.MARKSTALE m", ":1");
-    c.check("CACHE.SET held v PX 100000 PGRACE 1000 TAGS 1 h", "OK");
+    c.check("CACHE.SET held v PX 100000 PGRACE 30000 TAGS 1 h", "OK");
     c.check("CACHE.MARKSTALE h", ":1");
     c.refresh("held LEASE 60000", "stale v");
     c.lease("pending LEASE 60000");
