@@ -73,7 +73,12 @@ fn put_on_value(ctx: Ctx<'_>, name: Str<'_>, lease: Lease, until_ms: i64) -> boo
     let end = key.end_ms();
     drop(key);
     if end.is_some_and(|end| end < until_ms) {
-        outlive(&ctx.open(name, Mode::Write), until_ms);
+        let key = ctx.open(name, Mode::Write);
+        // Opened to be changed, a key may turn out to have expired just now.
+        if key.held() != Held::Entry(handle) {
+            return false;
+        }
+        outlive(&key, until_ms);
     }
     true
 }
