@@ -16,13 +16,14 @@ pub(crate) fn tick(ctx: Ctx<'_>) {
         // Loading ends with an event, which sets the timer again.
         return;
     }
-    waiters::end_patience();
     let may_write = ctx.flags().primary() && !ctx.avoids_traffic();
     if may_write {
         give_up_unheard(ctx);
         hollow_out(ctx);
         settle_all(ctx);
     }
+    // Who is due a lease gets it, even if this is the last moment of his patience.
+    waiters::end_patience();
     if !ctx.flags().primary() {
         reclaim::strays(ctx);
     }

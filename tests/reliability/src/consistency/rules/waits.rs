@@ -3,8 +3,9 @@
 //! - *Late answer*: the reply came later than `WAIT`, the 100 ms that servers may take to notice, and
 //!   the *slack* of a busy machine: the longest pause in which the server answered nobody at all, and
 //!   the time in which the caller's own thread was not let run.
-//! - *Early busy*: `busy` needs a lease or a backoff that may be running; from a caller who waits, it
-//!   needs the end of his `WAIT`, a backoff, or a limit on waiters that was set meanwhile.
+//! - *Early busy*: `busy` needs a lease or a backoff that may be running, or somebody who waits for
+//!   the next lease and has not yet been told that it is his; from a caller who waits, it needs the
+//!   end of his `WAIT`, a backoff, or a limit on waiters that was set meanwhile.
 //! - *Forgotten*: for more than the same 100 ms and slack, certainly nobody held the lease, and no
 //!   backoff was running. Whatever the key held or lacked then, the caller had to be told: the value,
 //!   or that he was to compute. So a fill that wakes nobody is found by this rule, and so is a lease
@@ -50,6 +51,8 @@ pub(super) fn check(history: &History) -> Verdict {
 struct Keys {
     taken: [Timeline; KEYS],
     backoffs: [Timeline; KEYS],
+    /// When somebody may have stood in the queue.
+    queues: [Timeline; KEYS],
     /// When certainly nothing of the kind was the case, for longer than `NOTICE`.
     idle: [Vec<Span>; KEYS],
     limits: Timeline,
@@ -68,17 +71,18 @@ impl Keys {
         Self {
             idle: array::from_fn(|key| idle(&taken[key])),
             taken: taken.map(Timeline::new),
+            queues: array::from_fn(|key| Timeline::new(queue(history, key))),
             backoffs: backoffs.map(Timeline::new),
             limits: Timeline::new(limits.map(|it| it.span)),
         }
     }
 
     fn check_busy(&self, ask: &Ask) -> Verdict {
-        require(
-            self.taken[ask.key].may_touch(ask.span),
-            Rule::EarlyBusy,
-            || format!("{ask:?}, though nobody was computing"),
-        )?;
+        let taken = self.taken[ask.key].may_touch(ask.span);
+        let behind = ask.wait == 0 && self.queues[ask.key].may_touch(ask.span);
+        require(taken || behind, Rule::EarlyBusy, || {
+            format!("{ask:?}, though nobody was computing")
+        })?;
         let waited = ask.span.ended + ROUNDING >= ask.span.began + ask.wait;
         let backoff = self.backoffs[ask.key].may_touch(ask.span);
         let limited = self.limits.may_touch(ask.span);
@@ -106,6 +110,12 @@ impl Keys {
         }
         Ok(())
     }
+}
+
+fn queue(history: &History, key: usize) -> impl Iterator<Item = Span> + '_ {
+    let asks = history.asks.iter();
+    let waiting = asks.filter(move |ask| ask.key == key && ask.wait > 0);
+    waiting.map(|ask| ask.span)
 }
 
 fn backoffs(history: &History, key: usize) -> Vec<Span> {
@@ -251,7 +261,9 @@ mod tests {
         leased()
             .busy(0, 0, 110 * MS, 111 * MS)
             .breaks(Rule::EarlyBusy);
-        leased().busy(1, 0, 20, 30).breaks(Rule::EarlyBusy);
+        let other = leased().busy(1, 0, 20, 30);
+        other.clone().breaks(Rule::EarlyBusy);
+        other.busy(1, 50, 10, 25).answered().holds();
         let filled = leased().fill(1, "k0", 7, 40, 50);
         filled.clone().busy(0, 0, 45, 60).holds();
         filled.busy(0, 0, 60, 70).breaks(Rule::EarlyBusy);
