@@ -220,7 +220,6 @@ pub(crate) fn digest(digest: Digest, handle: Handle) {
 pub(crate) fn copy(from: Place<'_>, to: Place<'_>, handle: Handle) -> Option<Block> {
     state::with(|state| {
         state.write_down(from.db, handle);
-        state.carried_from = Some(from.db);
         let entry = Heap.entry(handle);
         let tags: Vec<Box<[u8]>> = state
             .index(from.db)
@@ -228,7 +227,11 @@ pub(crate) fn copy(from: Place<'_>, to: Place<'_>, handle: Handle) -> Option<Blo
             .map(Box::from)
             .collect();
         let draft = Draft::copy_of(entry, to.key);
-        state.make(to.db, draft, tags.iter().map(|tag| &**tag)).ok()
+        let copy = state
+            .make(to.db, draft, tags.iter().map(|tag| &**tag))
+            .ok()?;
+        state.carried_from = Some(from.db);
+        Some(copy)
     })
 }
 

@@ -140,16 +140,14 @@ fn end_moved(ctx: Ctx<'_>, name: Str<'_>) {
         return;
     }
     let kept = leases::kept_until_ms(handle);
-    if leases::is_hollow(handle) {
+    let flags = ctx.flags();
+    // What is replayed was decided when it happened: if the value was over then, its removal follows.
+    if flags.primary() && !flags.loading() && leases::is_hollow(handle) {
         key.set_end_ms(Some(kept.unwrap_or(0)));
-        // A replica is told by its primary that the value goes.
-        if ctx.flags().primary() {
-            state::with(|state| {
-                state.hollow.push((db, name.bytes().into()));
-                state.arm(0);
-            });
-        }
-        return;
+        return state::with(|state| {
+            state.hollow.push((db, name.bytes().into()));
+            state.arm(0);
+        });
     }
     let grace = Heap.entry(handle).header.grace_ms;
     let life = Life {
@@ -182,17 +180,21 @@ pub(crate) fn promoted() {
     state::with(|state| {
         let ahead = state.config.max_lease_time_ms;
         state.clock.jump_ahead(wall_us(), ahead);
+        state.replica = false;
         state.strays = None;
         state.unsettled.extend(state.waiting.places(None));
         state.arm(1);
     });
 }
 
-/// This server has become a replica. Its leases end here: the new primary will not say when their
+/// This server has become a replica, or got another primary. If it was one itself, its leases end here: the new primary will not say when their
 /// keys are written or removed. Nor will it remove their placeholders, and one that stays would be in
 /// the way of a `RENAMENX` or `SET NX` of the new primary.
 pub(crate) fn demoted() {
     state::with(|state| {
+        if std::mem::replace(&mut state.replica, true) {
+            return;
+        }
         state.void_leases();
         state.strays = Some((0, Walk::new()));
         state.arm(0);

@@ -1,13 +1,14 @@
 //! Giving memory back, and writing marks into entries: the work that invalidations leave behind.
 //!
-//! Only a primary removes anything; replicas follow. Removing is deleting: replicas, AOF, watchers,
-//! trackers and subscribers are told, the first two in one `UNLINK` for many keys.
+//! Only a primary removes entries; replicas follow. Removing is deleting: replicas, AOF, watchers,
+//! trackers and subscribers are told, the first two in one `UNLINK` for many keys. (A former primary
+//! removes the placeholders that only it knows of, and tells nobody.)
 
 use crate::raw::block::Heap;
 use crate::raw::ctx::{Ctx, mono_us, now};
 use crate::raw::key::{Held, Mode};
 use crate::raw::scan::Walk;
-use crate::raw::string::OwnStr;
+use crate::raw::string::{OwnStr, Str};
 use crate::{keyspace, leases, replicate, state};
 use larder_core::entry::{Arena, Handle};
 use larder_core::index::Marked;
@@ -115,12 +116,22 @@ pub(crate) fn strays(ctx: Ctx<'_>) {
                 found.push(OwnStr::new(name));
             }
         });
-        found.iter().for_each(|name| ctx.remove_here(name.get()));
+        found.iter().for_each(|name| remove_stray(ctx, name.get()));
         if !more {
             (db, walk) = (db + 1, Walk::new());
         }
     }
     state::with(|state| state.strays = Some((db, walk)));
+}
+
+fn remove_stray(ctx: Ctx<'_>, name: Str<'_>) {
+    let key = ctx.open(name, Mode::Write);
+    if key.held() == Held::Nothing {
+        // A replica does not open what has expired.
+        drop(key);
+        return ctx.remove_expired(name);
+    }
+    key.unlink();
 }
 
 /// Writes marks into the entries of a database. Selects it.

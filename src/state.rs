@@ -42,6 +42,8 @@ pub(crate) struct State {
     pub(crate) unheard: Vec<Given>,
     /// Keys whose expiry was set when their value was over, and only a lease kept them.
     pub(crate) hollow: Vec<Place>,
+    /// It was told so; a server that starts as a replica need not be.
+    pub(crate) replica: bool,
     /// On a former primary: the database whose placeholders are being removed, and how far.
     pub(crate) strays: Option<(i32, Walk)>,
     /// Where the data being loaded comes from.
@@ -90,6 +92,7 @@ impl State {
             unsettled: Vec::new(),
             unheard: Vec::new(),
             hollow: Vec::new(),
+            replica: false,
             strays: None,
             loading: None,
             just_loaded: false,
@@ -154,6 +157,8 @@ impl State {
         self.leases = Leases::default();
         self.bound.clear();
         self.unheard.clear();
+        self.hollow.clear();
+        self.unsettled.clear();
     }
 
     /// Puts an empty index in place of a database's. Dropping a large one takes a while, and
@@ -358,11 +363,13 @@ impl State {
         stats::fields(self.stats.total(), Some(&gauges))
     }
 
-    /// Has the waiters of a key looked after soon, if there are any.
-    pub(crate) fn unsettle(&mut self, db: i32, key: &[u8]) {
-        if self.waiting.count(db, key) > 0 {
+    /// Has the waiters of a key looked after soon. Whether there are any.
+    pub(crate) fn unsettle(&mut self, db: i32, key: &[u8]) -> bool {
+        let waits = self.waiting.count(db, key) > 0;
+        if waits {
             self.unsettled.push((db, key.into()));
         }
+        waits
     }
 
     /// Makes sure a timer fires in `delay_ms` at the latest.

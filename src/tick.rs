@@ -16,19 +16,20 @@ pub(crate) fn tick(ctx: Ctx<'_>) {
         // Loading ends with an event, which sets the timer again.
         return;
     }
-    let may_write = ctx.flags().primary() && !ctx.avoids_traffic();
-    if may_write {
+    let (flags, calm) = (ctx.flags(), !ctx.avoids_traffic());
+    // A replica that clients may write to has callers who wait, too.
+    if flags.takes_writes() && calm {
         give_up_unheard(ctx);
         hollow_out(ctx);
         settle_all(ctx);
     }
     // Who is due a lease gets it, even if this is the last moment of his patience.
     waiters::end_patience();
-    if !ctx.flags().primary() {
+    if !flags.primary() {
         reclaim::strays(ctx);
     }
-    work(ctx, may_write);
-    rearm(ctx, may_write);
+    work(ctx, flags.primary() && calm);
+    rearm(ctx, calm);
 }
 
 /// Gives up leases whose holder is gone.
@@ -90,15 +91,15 @@ fn work(ctx: Ctx<'_>, may_write: bool) {
 /// How soon to look again while clients are paused, ms.
 const PAUSED_MS: u64 = 20;
 
-fn rearm(ctx: Ctx<'_>, may_write: bool) {
-    let primary = ctx.flags().primary();
-    let soon = if may_write || !primary { 1 } else { PAUSED_MS };
+fn rearm(ctx: Ctx<'_>, calm: bool) {
+    let (primary, takes_writes) = (ctx.flags().primary(), ctx.flags().takes_writes());
+    let soon = if calm || !primary { 1 } else { PAUSED_MS };
     state::with(|state| {
         let unsettled = state.has_put_off();
         let busy = state
             .indexes()
             .any(|(_, index)| index.has_marks() || (primary && index.has_dead()));
-        if busy || (unsettled && primary) || state.strays.is_some() {
+        if busy || (unsettled && takes_writes) || state.strays.is_some() {
             state.arm(soon);
         } else if state.indexes().any(|(_, index)| index.has_vacated()) {
             state.arm(SWEEP_EVERY_MS);

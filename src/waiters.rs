@@ -153,11 +153,9 @@ pub(crate) fn disconnected(id: u64) -> bool {
 /// And whoever is answered while commands run may be unblocked by one of them (`CLIENT UNBLOCK`)
 /// before the answer is sent, and then gets none at all from Redis 7.0.
 pub(crate) fn settle_soon(ctx: Ctx<'_>, name: Str<'_>) -> bool {
-    let (db, key) = (ctx.db(), name.bytes());
     state::with(|state| {
-        let waits = state.waiting.count(db, key) > 0;
+        let waits = state.unsettle(ctx.db(), name.bytes());
         if waits {
-            state.unsettle(db, key);
             state.arm(0);
         }
         waits

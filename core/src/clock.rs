@@ -24,7 +24,7 @@ pub struct Now {
 pub struct Epoch(pub u64);
 
 impl Epoch {
-    /// The wall clock at that moment or before it, unix ms: the clock is never behind.
+    /// The wall clock at that moment, or a later time: the epoch is never behind it. Unix ms.
     #[must_use]
     pub fn wall_ms(self) -> i64 {
         (self.0 / US_PER_MS).cast_signed()

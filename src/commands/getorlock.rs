@@ -111,7 +111,8 @@ fn reply(call: Call<'_>, handle: Option<Handle>, outcome: core_look::Outcome, to
     };
     let ctx = call.ctx;
     count(handle, call.key().bytes(), outcome, false);
-    // A placeholder may have taken the entry's place, but not where there is a value.
+    // A placeholder may have taken the entry's place, but not where there is a value: within a command
+    // the server's time stands still, so what was servable has not expired since.
     let value = || handle.map_or(&[][..], |handle| entry(handle).value());
     match (outcome, token) {
         (Fresh | FreshAndLease, token) => reply_value(ctx, false, value(), token),

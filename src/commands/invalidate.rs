@@ -28,10 +28,13 @@ fn run(call: Call<'_>, touch: Touch) -> Outcome {
     };
     replicate::touched(ctx, effect, stamp.ms, tags.iter());
     if ctx.flags().primary() {
-        let budget = Budget::inline(config.reclaim_inline, count);
+        let (db, most) = (ctx.db(), config.reclaim_inline);
         match touch {
-            Touch::Invalidate => reclaim::dead(ctx, ctx.db(), budget),
-            Touch::MarkStale => reclaim::marks(ctx, ctx.db(), budget),
+            Touch::Invalidate => {
+                let waiting = state::with(|state| state.index(db).dead());
+                reclaim::dead(ctx, db, Budget::inline(most, waiting));
+            }
+            Touch::MarkStale => reclaim::marks(ctx, db, Budget::inline(most, count)),
         }
     }
     ctx.reply_count(count);

@@ -4,7 +4,7 @@
 use super::{Call, Outcome, entry, look};
 use crate::keyspace::{self, MODULE};
 use crate::raw::ctx::{Ctx, now};
-use crate::raw::key::{Held, Mode};
+use crate::raw::key::{Held, Key, Mode};
 use crate::raw::user::Access;
 use crate::{acl, leases, replicate, state, waiters};
 use larder_core::clock::Epoch;
@@ -166,6 +166,7 @@ fn write(call: Call<'_>, set: &Set<'_>, times: Times, compute_ms: Option<u32>) -
     let key = ctx.open(call.key(), Mode::Write);
     if times.end_ms.is_some_and(|end| end < times.now_ms) {
         // Over before it began: as with SET, what was there is gone.
+        count_stored(&key);
         if key.held() != Held::Nothing {
             keyspace::unlink(&key, ctx);
         }
@@ -180,18 +181,22 @@ fn write(call: Call<'_>, set: &Set<'_>, times: Times, compute_ms: Option<u32>) -
             ..Draft::default()
         };
         keyspace::store(db, &key, draft, set.tags.iter(), times.end_ms)?;
+        count_stored(&key);
         replicate_set(call, set, times, compute_ms);
         ctx.notify(MODULE, c"cache.set", key.name());
     }
-    let stored = match key.held() {
-        Held::Entry(handle) => Some(handle),
-        Held::Nothing | Held::Other => None,
-    };
-    state::with(|state| state.count(stored, set.key, |counters| counters.sets += 1));
     drop(key);
     waiters::settle_soon(ctx, call.key());
     ctx.reply_ok();
     Ok(())
+}
+
+fn count_stored(key: &Key<'_>) {
+    let stored = match key.held() {
+        Held::Entry(handle) => Some(handle),
+        Held::Nothing | Held::Other => None,
+    };
+    state::with(|state| state.count(stored, key.name().bytes(), |counters| counters.sets += 1));
 }
 
 fn replicate_set(call: Call<'_>, set: &Set<'_>, times: Times, compute_ms: Option<u32>) {

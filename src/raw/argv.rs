@@ -34,6 +34,13 @@ impl<'a> Argv<'a> {
         unsafe { Str::from_ptr(*self.argv.add(i)) }
     }
 
+    pub(crate) fn strings(self) -> Strings<'a> {
+        Strings {
+            argv: self,
+            next: 1,
+        }
+    }
+
     /// All of them, for functions of the server.
     pub(super) fn raw(self) -> (*mut *mut raw::RedisModuleString, c_int) {
         (self.argv, c_int::try_from(self.argc).unwrap_or(c_int::MAX))
@@ -45,15 +52,6 @@ impl<'a> Argv<'a> {
 pub(crate) struct Strings<'a> {
     argv: Argv<'a>,
     next: usize,
-}
-
-impl<'a> Argv<'a> {
-    pub(crate) fn strings(self) -> Strings<'a> {
-        Strings {
-            argv: self,
-            next: 1,
-        }
-    }
 }
 
 impl<'a> Strings<'a> {

@@ -31,6 +31,11 @@ impl Flags {
         self.has(raw::REDISMODULE_CTX_FLAGS_MASTER)
     }
 
+    /// Clients may write to it: it is a primary, or a replica set up so.
+    pub(crate) fn takes_writes(self) -> bool {
+        !self.has(raw::REDISMODULE_CTX_FLAGS_READONLY)
+    }
+
     pub(crate) fn cluster(self) -> bool {
         self.has(raw::REDISMODULE_CTX_FLAGS_CLUSTER)
     }
@@ -124,8 +129,9 @@ impl<'a> Ctx<'a> {
         !self.flags().cluster() || self.ask(c"EXISTS", c"sE", key).is_none()
     }
 
-    /// Removes a key of this server, expired or not, and tells nobody.
-    pub(crate) fn remove_here(self, key: Str<'_>) {
+    /// Removes a key of a replica that has expired, and tells nobody. In cluster mode the server
+    /// refuses that, since the key is its primary's.
+    pub(crate) fn remove_expired(self, key: Str<'_>) {
         self.ask(c"UNLINK", c"s", key);
     }
 

@@ -1,6 +1,6 @@
 //! A replica takes over: what was invalidated before stays dead, and callers get answers.
 
-use crate::common::{Cluster, Router};
+use crate::common::{Cluster, Router, wait_until};
 
 /// Two keys in the slot of each of the two shards.
 const KEYS: [&str; 4] = ["{k}1", "{k}2", "{b}1", "{b}2"];
@@ -28,17 +28,30 @@ fn a_replica_takes_over_in_agreement() {
     let mut router = cluster.router();
     store_and_invalidate(&mut router);
     let token = cluster.client(0).lease("{k}2 LEASE 60000");
+    cluster.client(0).lease("{k}3 LEASE 60000");
     let [mut waiter] = cluster.node(0).waiters("{k}2 WAIT 60000");
     cluster.fail_over(0, "");
     assert_eq!(cluster.primary(0), 2);
     // The server itself lets go of those who wait at a node that is no primary any more.
     let reply = waiter.reply_text();
     assert!(reply.starts_with("-UNBLOCKED"), "{reply}");
+    check_no_placeholder_is_in_the_way(&cluster);
     check_what_is_left(&mut router);
     router.check(&format!("CACHE.SET {{k}}2 v TOKEN {token}"), "nil");
     assert!(cluster.client(2).lease("{k}2") > token);
     router.everywhere("CACHE.INVALIDATE new", 0);
     router.check("CACHE.GET {k}1 STALE", "nil");
+}
+
+/// The former primary 0 applies what the new one, 2, does with a key that it had leased.
+fn check_no_placeholder_is_in_the_way(cluster: &Cluster) {
+    let mut former = cluster.client(0);
+    former.check("READONLY", "OK");
+    wait_until("the placeholder is gone", || former.int("EXISTS {k}3") == 0);
+    cluster.client(2).check("SET {k}3 s NX", "OK");
+    cluster.node(2).wait_for(cluster.node(0));
+    former.check("GET {k}3", "s");
+    cluster.client(2).check("DEL {k}3", ":1");
 }
 
 #[test]

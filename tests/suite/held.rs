@@ -145,3 +145,20 @@ fn a_marked_payload_goes_even_if_it_was_restored_for_ever() {
     c.check("CACHE.GET r", "nil");
     wait_until("the entry is removed", || c.int("EXISTS r") == 0);
 }
+
+/// What an AOF repeats was decided when it happened, not when it is read.
+#[test]
+fn a_new_expiry_holds_although_it_is_replayed_after_the_old_end() {
+    let mut s = Server::with("appendonly yes\nappendfsync always");
+    let mut c = s.client();
+    hold(&mut c, 3_000);
+    let old_end = std::time::Instant::now() + std::time::Duration::from_secs(3);
+    c.rewrite_aof();
+    c.check("PEXPIRE k 100000", ":1");
+    c.check("CACHE.GET k STALE", "v");
+    wait_until("the old end has passed", || {
+        std::time::Instant::now() > old_end
+    });
+    s.crash();
+    s.client().check("CACHE.GET k STALE", "v");
+}

@@ -425,3 +425,16 @@ fn a_store_and_its_invalidation_in_one_transaction_leave_nobody_waiting() {
         );
     }
 }
+
+#[test]
+fn callers_at_a_replica_that_takes_writes_are_woken() {
+    let primary = Server::start();
+    let replica = primary.replica("replica-read-only no");
+    let mut c = replica.client();
+    let token = c.lease("k LEASE 60000");
+    let [mut first, mut second] = replica.waiters("k WAIT 20000 LEASE 60000");
+    c.check(format!("CACHE.UNLOCK k {token}"), ":1");
+    assert!(first.promoted() > token);
+    c.check("CACHE.SET k v", "OK");
+    second.check_reply("[fresh v nil]");
+}

@@ -153,7 +153,7 @@ impl Header {
         }
     }
 
-    /// Ends lease, backoff and hold: they belong to a key, and the entry is under a new one.
+    /// Ends lease and backoff: they belong to a key, and the entry is under a new one.
     /// Returns the token of the lease, if there was one.
     pub fn strip_lease(&mut self) -> Option<u64> {
         let rare = self.rare.as_deref_mut()?;

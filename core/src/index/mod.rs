@@ -46,7 +46,7 @@ const NIL: u32 = u32::MAX;
 #[derive(Debug)]
 pub struct Index {
     realm: Realm,
-    /// Bumped when the database changes places with another: leases don't follow it.
+    /// Leases belong to the era they were granted in.
     era: u32,
     slots: Slab<Occupant>,
     lists: Slab<Slot<List>>,
@@ -174,7 +174,8 @@ impl Index {
         self.era
     }
 
-    /// The database changes places with another: no lease follows it.
+    /// All leases in here are void: the database changes places with another, or the server is no
+    /// primary any more.
     pub fn begin_era(&mut self) {
         self.era = self.era.wrapping_add(1);
     }

@@ -7,6 +7,8 @@ use crate::entry::Link;
 /// Tags remembered only because of what happened to them. Beyond that many, the oldest are
 /// forgotten and `floor` is raised.
 const MAX_TOMBSTONES: usize = 16_384;
+/// Names longer than this, in bytes, are not remembered.
+const LONGEST_REMEMBERED: usize = 1_024;
 
 /// A tag, as an entry that is not attached yet refers to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,10 +234,20 @@ impl Index {
         self.names.remove(&tag.name, id);
     }
 
-    /// A tag that nobody knows is only made if its past will be needed.
+    /// A tag that nobody knows is only made if its past will be needed. A very long name is not worth
+    /// its memory: its past is forgotten at once.
     fn find_or_remember(&mut self, name: &[u8], now: Stamp, keep: Retention) -> Option<u32> {
-        self.find(name)
-            .or_else(|| keep.keeps(now.epoch).then(|| self.add_tag(name)))
+        if let Some(id) = self.find(name) {
+            return Some(id);
+        }
+        if !keep.keeps(now.epoch) {
+            return None;
+        }
+        if name.len() > LONGEST_REMEMBERED {
+            self.raise_floor(now.epoch);
+            return None;
+        }
+        Some(self.add_tag(name))
     }
 
     fn queue_vacated(&mut self, id: u32) {

@@ -1,7 +1,8 @@
 //! A full recount, for tests and for whoever doubts.
 
-use super::{Index, NIL, Stamp};
+use super::{Index, ListRef, NIL, Stamp};
 use crate::entry::Arena;
+use std::collections::{HashSet, VecDeque};
 
 impl Index {
     /// Walks everything and compares it with the counters and with itself. Takes time in
@@ -48,6 +49,7 @@ impl Index {
 
     fn validate_lists(&self, arena: &impl Arena) -> Result<(), String> {
         let (mut dead, mut bytes) = (0, 0);
+        let (to_reclaim, to_mark) = (numbers(&self.to_reclaim), numbers(&self.to_mark));
         for id in 0..self.lists.bound() {
             let Some(list) = self.list(id) else { continue };
             let len = list.members.len();
@@ -58,17 +60,14 @@ impl Index {
             ensure(list.dead || owner == Some(id), || {
                 format!("list {id} is alive, its tag says {owner:?}")
             })?;
-            let waits = |queue: &std::collections::VecDeque<super::ListRef>| {
-                queue
-                    .iter()
-                    .any(|waiting| waiting.id == id && waiting.serial == list.serial)
-            };
-            ensure(!list.dead || waits(&self.to_reclaim), || {
-                format!("dead list {id} is not to be reclaimed")
-            })?;
-            ensure(list.walk.is_none() || waits(&self.to_mark), || {
-                format!("walk of list {id} does not go on")
-            })?;
+            ensure(
+                !list.dead || to_reclaim.contains(&(id, list.serial)),
+                || format!("dead list {id} is not to be reclaimed"),
+            )?;
+            ensure(
+                list.walk.is_none() || to_mark.contains(&(id, list.serial)),
+                || format!("walk of list {id} does not go on"),
+            )?;
             ensure(
                 list.dead || list.marks.is_empty() || list.walk.is_some(),
                 || format!("marks of list {id} stay"),
@@ -108,12 +107,13 @@ impl Index {
 
     fn validate_tags(&self) -> Result<(), String> {
         let mut carried = 0;
+        let vacated: HashSet<u32> = self.vacated.iter().copied().collect();
         for id in 0..self.tags.bound() {
             let Some(tag) = self.tag(id) else { continue };
             ensure(self.find(&tag.name) == Some(id), || {
                 format!("tag {id} is not found by its name")
             })?;
-            ensure(tag.queued == self.vacated.contains(&id), || {
+            ensure(tag.queued == vacated.contains(&id), || {
                 format!("tag {id} is wrong about its queue")
             })?;
             ensure(tag.list != NIL || tag.queued, || {
@@ -131,6 +131,10 @@ impl Index {
             format!("{carried} carried tags, {} counted", self.carried)
         })
     }
+}
+
+fn numbers(queue: &VecDeque<ListRef>) -> HashSet<(u32, u32)> {
+    queue.iter().map(|list| (list.id, list.serial)).collect()
 }
 
 fn ensure(holds: bool, complaint: impl FnOnce() -> String) -> Result<(), String> {
