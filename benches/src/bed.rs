@@ -1,6 +1,7 @@
 //! The server under test.
 
 use crate::host;
+use crate::interruption;
 use crate::load::{Achieved, Load};
 use larder_test_support::{Client, Server};
 use redis::Connection;
@@ -42,6 +43,7 @@ impl Bed {
             )
         });
         let server = Server::with(&format!("{pins}{lines}"));
+        interruption::takes_along(server.dir());
         Self {
             control: server.client(),
             connection: connect(server.port()),

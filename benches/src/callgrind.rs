@@ -1,5 +1,6 @@
 //! A server whose instructions are counted by callgrind.
 
+use crate::interruption;
 use larder_test_support::{Client, wait_until};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -21,6 +22,7 @@ impl Callgrind {
     pub(crate) fn start() -> Self {
         let dir = env::temp_dir().join(format!("larder-bench-{}", process::id()));
         fs::create_dir_all(&dir).expect("a directory for the server");
+        interruption::takes_along(&dir);
         let callgrind = Self {
             server: spawn(&dir),
             dir,

@@ -12,7 +12,7 @@
 //! | [`rivals`], [`waiting`] | how tags are kept, and how a stampede is survived: one file for each way |
 //! | [`contest`], [`load`], [`wire`], [`requests`] | the load, and how contenders take turns |
 //! | [`pinger`], [`disturber`] | clients that watch and clients that disturb meanwhile |
-//! | [`bed`], [`callgrind`], [`host`] | the servers under test and the machine |
+//! | [`bed`], [`callgrind`], [`interruption`], [`host`] | the servers under test and the machine |
 //! | [`report`], [`table`], [`chart`], [`figures`] | what is written |
 
 #![allow(
@@ -28,6 +28,7 @@ mod contest;
 mod disturber;
 mod figures;
 mod host;
+mod interruption;
 mod item;
 mod load;
 mod options;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         }
     };
     host::prepare();
+    interruption::prepare();
     let mut report = Report::new(&options);
     for section in sections::chosen(&options) {
         report.step(section.name);

@@ -3,6 +3,7 @@
 use super::storing::{contender, once, untagged};
 use crate::bed::Bed;
 use crate::contest::{compare, contest};
+use crate::interruption;
 use crate::item;
 use crate::load::Load;
 use crate::options::Options;
@@ -20,6 +21,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) {
     let value = item::value(100);
     let mut bed = Bed::start(PERSISTENT);
     let replica = bed.server().replica(PERSISTENT);
+    interruption::takes_along(replica.dir());
     let rivals = with_tags(bed.connection());
     let mut contenders = vec![
         contender(&Native, "SET EX, no tags", &options.scale, &value),
