@@ -103,8 +103,10 @@ fn judge_by_memory(state: &mut State, db: i32, meta: &Meta<Tags<'_>>, draft: &mu
 /// later count from then.
 fn computed_from_ms(meta: &Meta<Tags<'_>>) -> i64 {
     let filled = meta.tagged_ms == meta.stored_ms;
-    let took = meta.compute_ms.filter(|_| filled).map_or(0, i64::from);
-    meta.tagged_ms.saturating_sub(took)
+    // The two clocks that this comes from don't change their ms at the same instant.
+    let took = meta.compute_ms.filter(|_| filled);
+    let ago = took.map_or(0, |ms| i64::from(ms) + 1);
+    meta.tagged_ms.saturating_sub(ago)
 }
 
 fn hold(value_end_ms: Option<i64>, key_end_ms: Option<i64>) -> Option<Hold> {
