@@ -183,10 +183,10 @@ impl State {
 
     /// A moment to stamp an event with.
     pub(crate) fn stamp(&mut self) -> Stamp {
-        let wall_us = ctx::wall_us();
         Stamp {
-            epoch: self.clock.tick(wall_us),
-            ms: (wall_us / 1_000).cast_signed(),
+            epoch: self.clock.tick(ctx::wall_us()),
+            // By the clock that it will be compared with: the server's.
+            ms: ctx::unix_ms(),
         }
     }
 

@@ -188,6 +188,21 @@ impl Client {
         Fields::of(self.run("CACHE.STATS"))
     }
 
+    /// Whether the connection stays in its database when it copies a string to another one. With
+    /// Valkey 8.1 and a module that listens to key events it does not, and replicas and AOF are told
+    /// of the wrong database.
+    #[track_caller]
+    pub fn stays_when_it_copies(&mut self) -> bool {
+        self.check("SET probe v", "OK");
+        self.check("COPY probe probe DB 1", ":1");
+        let stays = self.text("CLIENT INFO").contains(" db=0 ");
+        for db in [1, 0] {
+            self.check(format!("SELECT {db}"), "OK");
+            self.run("DEL probe");
+        }
+        stays
+    }
+
     /// What `CACHE.VERIFY` has to say, if the server answers and anything is wrong.
     pub fn complaints(&mut self) -> Option<String> {
         self.try_send("CACHE.VERIFY").ok()?;
