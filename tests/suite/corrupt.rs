@@ -151,6 +151,11 @@ fn snapshot() -> (Server, Vec<Vec<u8>>) {
     c.check("CACHE.MARKSTALE m", ":1");
     c.check("CACHE.SET held v PX 100000 PGRACE 30000 TAGS 1 h", "OK");
     c.check("CACHE.MARKSTALE h", ":1");
+    for (key, grace) in [("marked", 50_000), ("held", 30_000)] {
+        wait_until("the mark is in the entry", || {
+            c.int(format!("PTTL {key}")) <= grace
+        });
+    }
     c.refresh("held LEASE 60000", "stale v");
     c.lease("pending LEASE 60000");
     let keys = ["rich", "plain", "compressed", "marked", "held", "pending"];
