@@ -3,6 +3,7 @@
 use crate::raw::ctx::{Ctx, now};
 use crate::raw::string::OwnStr;
 use crate::reclaim::{self, Budget};
+use crate::state::REST_MS;
 use crate::{leases, state, waiters};
 use larder_core::waiting::Place;
 
@@ -22,6 +23,9 @@ pub(crate) fn tick(ctx: Ctx<'_>) {
         give_up_unheard(ctx);
         hollow_out(ctx);
         settle_all(ctx);
+    }
+    if !flags.takes_writes() {
+        waiters::let_go_of_all();
     }
     // Who is due a lease gets it, even if this is the last moment of his patience.
     waiters::end_patience();
@@ -99,8 +103,10 @@ fn rearm(ctx: Ctx<'_>, calm: bool) {
         let busy = state
             .indexes()
             .any(|(_, index)| index.has_marks() || (primary && index.has_dead()));
-        if busy || (unsettled && takes_writes) || state.strays.is_some() {
+        if unsettled && takes_writes {
             state.arm(soon);
+        } else if busy || state.strays.is_some() {
+            state.arm(soon.max(REST_MS));
         } else if state.indexes().any(|(_, index)| index.has_vacated()) {
             state.arm(SWEEP_EVERY_MS);
         }

@@ -111,13 +111,28 @@ impl Drop for Answer {
 
 /// Tells those whose patience has ended, some at a time.
 pub(crate) fn end_patience() {
+    give_up_overdue(now().mono_ms, || Reply::Busy);
+}
+
+/// Tells everybody, some at a time, that this server has become a replica, which grants no leases. Most
+/// servers let go of those who wait by themselves; Valkey 9 does not if it is a node of a cluster.
+pub(crate) fn let_go_of_all() {
+    give_up_overdue(u64::MAX, || Reply::Failed(Error::Unblocked));
+    state::with(|state| {
+        if !state.waiting.is_empty() {
+            state.arm(0);
+        }
+    });
+}
+
+fn give_up_overdue(mono_ms: u64, reply: impl Fn() -> Reply) {
     for _ in 0..AT_ONCE {
         let overdue = state::with(|state| {
-            let id = state.waiting.overdue(now().mono_ms)?;
+            let id = state.waiting.overdue(mono_ms)?;
             give_up(state, id)
         });
         match overdue {
-            Some(waiter) => waiter.blocked.answer(Answer::new(Reply::Busy)),
+            Some(waiter) => waiter.blocked.answer(Answer::new(reply())),
             None => return,
         }
     }

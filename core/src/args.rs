@@ -220,14 +220,22 @@ impl Keyword {
 /// If `bytes` are anything else, or out of range.
 pub fn integer(bytes: &[u8]) -> Result<i64, Error> {
     let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
-    let canonical = match digits {
-        [b'0'] => bytes.len() == 1,
-        [b'1'..=b'9', ..] => true,
-        _ => false,
+    let negative = digits.len() < bytes.len();
+    let value = match digits {
+        [b'0'] if !negative => Some(0),
+        [b'1'..=b'9', ..] if negative => negated(digits),
+        [b'1'..=b'9', ..] => negated(digits).and_then(i64::checked_neg),
+        _ => None,
     };
-    let text = std::str::from_utf8(bytes).ok().filter(|_| canonical);
-    text.and_then(|text| text.parse().ok())
-        .ok_or(Error::NotAnInteger)
+    value.ok_or(Error::NotAnInteger)
+}
+
+/// What the digits say, negated: the smallest integer has no positive counterpart.
+fn negated(digits: &[u8]) -> Option<i64> {
+    digits.iter().try_fold(0_i64, |value, digit| {
+        let digit = digit.is_ascii_digit().then(|| i64::from(digit - b'0'))?;
+        value.checked_mul(10)?.checked_sub(digit)
+    })
 }
 
 #[cfg(test)]

@@ -49,6 +49,10 @@ pub enum Error {
     TooLarge,
     /// The key holds a value of another type.
     WrongType,
+    /// A replica, which grants no leases.
+    ReadOnly,
+    /// The caller waited for a lease at a primary that has become a replica.
+    Unblocked,
     /// Memory is full, and nothing may be evicted.
     OutOfMemory,
     /// The user may not touch a tag.
@@ -80,6 +84,8 @@ impl fmt::Display for Error {
             Self::TagTooLong(most) => write!(f, "ERR tag too long: cache.max-tag-length is {most} bytes"),
             Self::TooLarge => f.write_str("ERR key or value is larger than 4 GiB, or there are more than 65535 tags"),
             Self::WrongType => f.write_str("WRONGTYPE Operation against a key holding the wrong kind of value"),
+            Self::ReadOnly => f.write_str("READONLY You can't write against a read only replica."),
+            Self::Unblocked => f.write_str("UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"),
             Self::OutOfMemory => f.write_str("OOM command not allowed when used memory > 'maxmemory'."),
             Self::NoTagPermission => f.write_str("NOPERM No permissions to access a tag"),
             Self::NoKeyPermission => f.write_str("NOPERM No permissions to access a key"),

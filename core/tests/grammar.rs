@@ -100,8 +100,8 @@ proptest! {
     }
 
     #[test]
-    fn reads(key in bytes(), stale: bool, with_meta: bool, to in option::of(ms()), at: bool) {
-        returns!(Get { key: &key, stale, with_meta }, words => Get::parse(words));
+    fn reads(key in bytes(), stale: bool, with_meta: bool, no_miss: bool, to in option::of(ms()), at: bool) {
+        returns!(Get { key: &key, stale, with_meta, no_miss }, words => Get::parse(words));
         let ttl = match to {
             Some(ms) if at => Some(Move::At(ms)),
             Some(ms) => Some(Move::In(ms)),
@@ -187,7 +187,7 @@ fn what_the_fuzzer_starts_from_is_read_again_as_it_was() {
 
 /// A word that may mean something, or anything at all.
 fn word() -> impl Strategy<Value = Vec<u8>> {
-    const KNOWN: [&str; 33] = [
+    const KNOWN: [&str; 34] = [
         "NX",
         "xx",
         "EX",
@@ -201,6 +201,7 @@ fn word() -> impl Strategy<Value = Vec<u8>> {
         "TAGS",
         "STALE",
         "WITHMETA",
+        "NOMISS",
         "PERSIST",
         "LEASE",
         "WAIT",

@@ -1,6 +1,7 @@
 //! `CACHE.GETEX key [EX s | PX ms | EXAT .. | PXAT .. | PERSIST]`
 
-use super::{Call, Outcome, entry, get, held, look};
+use super::get::{self, Terms};
+use super::{Call, Outcome, entry, held, look};
 use crate::keyspace::{self, GENERIC};
 use crate::raw::ctx::{Ctx, now};
 use crate::raw::key::{Key, Mode};
@@ -14,7 +15,7 @@ pub(super) fn run(call: Call<'_>) -> Outcome {
     let (ctx, db) = (call.ctx, call.ctx.db());
     let key = ctx.open(call.key(), Mode::Read);
     let Some(handle) = held(&key)? else {
-        get::miss(ctx, &key);
+        get::miss(ctx, &key, Terms::USUAL);
         return Ok(());
     };
     let end = match getex.ttl {
@@ -22,7 +23,7 @@ pub(super) fn run(call: Call<'_>) -> Outcome {
         // Only a fresh entry slides: a stale one would be revived.
         _ => None,
     };
-    get::value(ctx, db, &key, Some(handle), false);
+    get::value(ctx, db, &key, Some(handle), Terms::USUAL);
     if let Some(end) = end {
         drop(key);
         slide(ctx, &ctx.open(call.key(), Mode::Write), end);

@@ -8,6 +8,7 @@ use crate::raw::key::Mode;
 use crate::raw::string::Str;
 use crate::state;
 use crate::waiters::{self, Waiter};
+use larder_core::args::Argv;
 use larder_core::command::getorlock::GetOrLock;
 use larder_core::config::Config;
 use larder_core::entry::Handle;
@@ -15,12 +16,15 @@ use larder_core::look::{self as core_look, Look};
 use std::hash::{BuildHasher, RandomState};
 
 pub(super) fn run(call: Call<'_>) -> Outcome {
-    let config = call.config();
-    let ask = GetOrLock::parse(&call.argv, &config)?;
+    // Without options there is nothing to be read, and who finds a fresh value needs none.
+    let draws_early = call.argv.len() > 2
+        && GetOrLock::parse(&call.argv, &call.config())?
+            .early
+            .is_some();
     let (ctx, db) = (call.ctx, call.ctx.db());
     let key = ctx.open(call.key(), Mode::Read);
     let handle = held(&key)?;
-    if let Some(handle) = handle.filter(|_| ask.early.is_none())
+    if let Some(handle) = handle.filter(|_| !draws_early)
         && is_quick_hit(db, &key, handle)
     {
         reply_value(ctx, false, entry(handle).value(), None);
@@ -28,6 +32,13 @@ pub(super) fn run(call: Call<'_>) -> Outcome {
     }
     let look = handle.map_or(Look::NOTHING, |handle| look(db, &key, handle));
     drop(key);
+    decide(call, handle, look)
+}
+
+/// Does what the table says for a key that is as `look` says.
+fn decide(call: Call<'_>, handle: Option<Handle>, look: Look) -> Outcome {
+    let (ctx, config) = (call.ctx, call.config());
+    let ask = GetOrLock::parse(&call.argv, &config)?;
     let early = handle.is_some_and(|handle| draws(&ask, &look, handle));
     let outcome = in_turn(ctx, call.key(), look.outcome(ask.fresh, early));
     if outcome == core_look::Outcome::Wait && may_wait(ctx, &ask, &config) {

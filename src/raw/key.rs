@@ -1,6 +1,6 @@
 //! Keys that are open.
 
-use super::block::{Block, handle_of_value};
+use super::block::{Block, fetch_ahead, handle_of_value};
 use super::ctx::Ctx;
 use super::data_type;
 use super::string::Str;
@@ -82,8 +82,9 @@ impl<'a> Key<'a> {
         unsafe {
             // For a key that holds nothing, too, the server says that the type is none.
             if call!(RedisModule_ModuleTypeGetType(self.ptr)) == data_type::get() {
-                return handle_of_value(call!(RedisModule_ModuleTypeGetValue(self.ptr)))
-                    .map_or(Held::Nothing, Held::Entry);
+                let value = call!(RedisModule_ModuleTypeGetValue(self.ptr));
+                fetch_ahead(value);
+                return handle_of_value(value).map_or(Held::Nothing, Held::Entry);
             }
             if call!(RedisModule_KeyType(self.ptr)) == raw::REDISMODULE_KEYTYPE_EMPTY as c_int {
                 Held::Nothing

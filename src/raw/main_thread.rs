@@ -18,7 +18,12 @@ impl<T> MainThread<T> {
     ///
     /// Must not be nested: `f` must not call into the server, which might call us back. Nesting is
     /// found out and panics, which the guard turns into an error reply.
+    #[inline]
     pub(crate) fn with<R>(&self, make: impl FnOnce() -> T, f: impl FnOnce(&mut T) -> R) -> R {
-        f(self.0.borrow_mut().get_or_insert_with(make))
+        let mut value = self.0.borrow_mut();
+        match &mut *value {
+            Some(value) => f(value),
+            none => f(none.insert(make())),
+        }
     }
 }

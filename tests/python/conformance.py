@@ -67,6 +67,8 @@ def reads(s: Session) -> None:
     s.expect("CACHE.GET stale STALE WITHMETA", lambda r: r[:3] == ["w", "stale", 0] and r[3] >= 0)
     s.expect("CACHE.GET fresh WITHMETA", lambda r: r[:2] == ["v", "fresh"] and 99_000 < r[2] <= 100_000)
     s.expect("CACHE.GET none WITHMETA", None)
+    s.expect("CACHE.GET fresh NOMISS", "v")
+    s.expect("CACHE.GET none NOMISS", None)
     s.expect("CACHE.MGET fresh none stale text fresh", ["v", None, None, None, "v"])
     s.expect("CACHE.EXISTS fresh stale none text fresh", 3)
 

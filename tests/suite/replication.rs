@@ -120,6 +120,7 @@ fn a_replica_answers_reads_and_refuses_writes() {
         "CACHE.SET k w",
         "CACHE.GETEX k EX 10",
         "CACHE.GETORLOCK k",
+        "CACHE.GET k NOMISS",
         "CACHE.RENEW k 1 1000",
         "CACHE.UNLOCK k 1",
         "CACHE.SETTAGS k b",

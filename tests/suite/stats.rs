@@ -107,6 +107,32 @@ fn each_read_counts_as_exactly_one_thing() {
 }
 
 #[test]
+fn whoever_goes_on_to_ask_for_a_lease_can_count_no_miss() {
+    let s = Server::start();
+    let mut c = s.client();
+    c.check("CACHE.SET fresh v", "OK");
+    set_stale(&mut c, "stale");
+    c.check("CACHE.STATS RESET", "OK");
+    for (command, reply, counts) in [
+        ("CACHE.GET fresh NOMISS", "v", Some("hits")),
+        ("CACHE.GET none NOMISS", "nil", None),
+        ("CACHE.GET stale NOMISS", "nil", None),
+        ("CACHE.GET stale STALE NOMISS", "v", Some("stale-hits")),
+        ("CACHE.GET none WITHMETA NOMISS", "nil", None),
+        ("CACHE.GET stale NOMISS WITHMETA", "nil", None),
+    ] {
+        c.check(command, reply);
+        let expected = counts.map(|name| (name, 1));
+        assert_eq!(
+            counted(&c.stats()),
+            expected.into_iter().collect(),
+            "{command}"
+        );
+        c.check("CACHE.STATS RESET", "OK");
+    }
+}
+
+#[test]
 fn hit_rate_is_what_was_served_of_all_reads() {
     let s = Server::start();
     let mut c = s.client();

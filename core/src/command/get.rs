@@ -1,4 +1,4 @@
-//! `CACHE.GET key [STALE] [WITHMETA]`
+//! `CACHE.GET key [STALE] [WITHMETA] [NOMISS]`
 
 use super::Encoded;
 use crate::args::{Args, Argv};
@@ -13,6 +13,8 @@ pub struct Get<'a> {
     pub stale: bool,
     /// State, TTL and age are wanted too.
     pub with_meta: bool,
+    /// Finding nothing is not counted: the caller goes on to ask for a lease.
+    pub no_miss: bool,
 }
 
 impl<'a> Get<'a> {
@@ -26,11 +28,13 @@ impl<'a> Get<'a> {
             key: args.bytes()?,
             stale: false,
             with_meta: false,
+            no_miss: false,
         };
         while let Some(option) = args.keyword() {
             match option.name() {
                 b"STALE" => get.stale = true,
                 b"WITHMETA" => get.with_meta = true,
+                b"NOMISS" => get.no_miss = true,
                 _ => return Err(Error::Syntax),
             }
         }
@@ -44,5 +48,6 @@ impl<'a> Get<'a> {
             .arg(self.key)
             .flag("STALE", self.stale)
             .flag("WITHMETA", self.with_meta)
+            .flag("NOMISS", self.no_miss)
     }
 }

@@ -220,7 +220,12 @@ specs! {
     "Stores a value with its TTL, grace and tags, or fills a lease." "O(T) with T tags"
 
     "cache.get" -2 "readonly fast" "read fast" "" on_key(Access::Read),
-    &[KEY, optional(word("STALE", "stale")), optional(word("WITHMETA", "withmeta"))];
+    &[
+        KEY,
+        optional(word("STALE", "stale")),
+        optional(word("WITHMETA", "withmeta")),
+        optional(word("NOMISS", "nomiss")),
+    ];
     "Returns a value if it is fresh." "O(1)"
 
     "cache.mget" -2 "readonly fast" "read fast" "request_policy:multi_shard" on_keys(Access::Read), &[KEYS];

@@ -236,6 +236,7 @@ impl<'a> Entry<'a> {
 
     /// The value's bytes; empty for a placeholder.
     #[must_use]
+    #[inline]
     pub fn value(self) -> &'a [u8] {
         &self.tail[self.tail.len() - self.header.value_len as usize..]
     }
@@ -268,6 +269,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The state of the index at which the entry was last seen alive.
+    #[inline]
     pub(crate) fn checked(self) -> u64 {
         get_u64(self.tail, CHECKED)
     }
@@ -328,6 +330,7 @@ impl<'a> EntryMut<'a> {
     }
 }
 
+#[inline]
 fn get_u64(bytes: &[u8], at: usize) -> u64 {
     let mut word = [0; 8];
     word.copy_from_slice(&bytes[at..at + 8]);

@@ -82,21 +82,14 @@ impl Index {
         }
     }
 
-    /// Whether an entry is known to be alive without a look at its tags: it is listed here, and none
-    /// was touched since it was last seen alive. What this denies, [`Self::judge`] decides.
-    #[must_use]
-    pub fn knows_alive(&self, entry: Entry<'_>) -> bool {
-        self.is_attached(entry)
-            && !entry.header.is_condemned()
-            && (!entry.header.is_tagged() || entry.checked() == self.changes)
-    }
-
     /// Whether an attached entry lives. Remembers a good answer in the entry.
+    #[inline]
     pub fn judge(&self, entry: &mut EntryMut<'_>) -> Verdict {
-        let seen = entry.as_ref();
-        let fresh_look = seen.header.is_tagged() && seen.checked() != self.changes;
-        let verdict = self.verdict(seen);
-        if fresh_look && verdict == Verdict::Alive {
+        if self.knows_alive(entry.as_ref()) {
+            return Verdict::Alive;
+        }
+        let verdict = self.verdict(entry.as_ref());
+        if verdict == Verdict::Alive {
             entry.set_checked(self.changes);
         }
         verdict
@@ -107,12 +100,27 @@ impl Index {
     #[must_use]
     pub fn verdict(&self, entry: Entry<'_>) -> Verdict {
         if entry.header.is_condemned() {
-            return Verdict::Dead;
+            Verdict::Dead
+        } else if self.knows_alive(entry) || !self.may_be_touched(entry) {
+            Verdict::Alive
+        } else {
+            self.judge_by_lists(entry)
         }
-        if !entry.header.is_tagged() || entry.checked() == self.changes {
-            return Verdict::Alive;
-        }
-        self.judge_by_lists(entry)
+    }
+
+    /// Whether nothing at all was touched since an entry was last seen alive, or it has no tags.
+    #[inline]
+    fn knows_alive(&self, entry: Entry<'_>) -> bool {
+        !entry.header.is_condemned()
+            && (!entry.header.is_tagged() || entry.checked() == self.changes)
+    }
+
+    /// Whether a tag of an entry may have been touched since it was last seen alive.
+    fn may_be_touched(&self, entry: Entry<'_>) -> bool {
+        let checked = entry.checked();
+        entry
+            .links()
+            .any(|link| self.touched.since(link.to, checked))
     }
 
     /// Writes what the lists say about an entry into the entry itself.

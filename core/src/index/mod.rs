@@ -26,6 +26,7 @@ mod reclaim;
 mod scan;
 mod slab;
 mod tags;
+mod touched;
 mod validate;
 
 pub use membership::Verdict;
@@ -39,6 +40,7 @@ use members::Members;
 use names::Names;
 use slab::{Cell, Slab, Slot};
 use std::collections::VecDeque;
+use touched::Touched;
 
 const NIL: u32 = u32::MAX;
 
@@ -57,6 +59,8 @@ pub struct Index {
     /// Invalidations and marks so far that something was listed under. An entry that was seen
     /// alive at the present count need not be looked at again.
     changes: u64,
+    /// Which lists they were about.
+    touched: Touched,
     /// Epoch up to which invalidations may have been forgotten.
     floor: Epoch,
     /// Attached entries, tagged or not.
@@ -150,6 +154,7 @@ impl Index {
             names: Names::default(),
             serial: 0,
             changes: 0,
+            touched: Touched::none(),
             floor: Epoch(0),
             entries: 0,
             dead: 0,

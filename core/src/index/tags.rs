@@ -84,7 +84,7 @@ impl Index {
         let (count, serial) = (found.members.len(), found.serial);
         self.carried -= 1;
         self.dead += count;
-        self.changes += 1;
+        self.note_change(list);
         self.to_reclaim.push_back(ListRef { id: list, serial });
         count
     }
@@ -114,7 +114,7 @@ impl Index {
             self.to_mark.push_back(ListRef { id: list, serial });
         }
         self.inner_bytes += grown;
-        self.changes += 1;
+        self.note_change(list);
         count
     }
 
@@ -248,6 +248,12 @@ impl Index {
             return None;
         }
         Some(self.add_tag(name))
+    }
+
+    /// A list was invalidated or marked: what was known of its members may be true no more.
+    fn note_change(&mut self, list: u32) {
+        self.changes += 1;
+        self.touched.note(list, self.changes);
     }
 
     fn queue_vacated(&mut self, id: u32) {

@@ -49,6 +49,7 @@ impl Stats {
     }
 
     /// Counts a hit of a key whose slot is current; does nothing and returns false if it is not.
+    #[inline]
     pub fn hit(&mut self, slot: Slot) -> bool {
         let Some(counters) = self.prefixes.access(slot) else {
             return false;

@@ -297,16 +297,24 @@ fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-/// `LARDER_MODULE`, or what cargo built beside the test itself.
+/// `LARDER_MODULE`, or what cargo built: beside the test itself, or, for an example of the
+/// documentation, which rustdoc runs in a directory of its own, where cargo has it look for libraries.
 fn module() -> PathBuf {
-    env::var_os("LARDER_MODULE").map_or_else(
-        || {
-            env::current_exe()
-                .expect("the path of the test")
-                .with_file_name("liblarder.so")
-        },
-        PathBuf::from,
-    )
+    const NAME: &str = "liblarder.so";
+    if let Some(path) = env::var_os("LARDER_MODULE") {
+        return path.into();
+    }
+    let beside = env::current_exe()
+        .expect("the path of the test")
+        .with_file_name(NAME);
+    if beside.is_file() {
+        return beside;
+    }
+    let libraries = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    env::split_paths(&libraries)
+        .map(|directory| directory.join(NAME))
+        .find(|path| path.is_file())
+        .expect("the module: build it, or name it with LARDER_MODULE")
 }
 
 /// Settings that a sentinel does not know.
