@@ -7,8 +7,15 @@ use std::fmt;
 pub(crate) struct Sample(pub(crate) Vec<f64>);
 
 impl Sample {
+    /// Of an even number, the middle between the two in the middle: one of them would be the better or
+    /// the worse half.
     pub(crate) fn median(&self) -> f64 {
-        self.quantile(500)
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        let above = sorted.len() / 2;
+        let below = sorted.len().saturating_sub(1) / 2;
+        let at = |index: usize| *sorted.get(index).expect("something was measured");
+        f64::midpoint(at(below), at(above))
     }
 
     pub(crate) fn min(&self) -> f64 {
@@ -102,4 +109,16 @@ pub(crate) fn grouped(value: f64) -> String {
         text.push(digit);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        let median = |values: &[f64]| values.iter().copied().collect::<Sample>().median();
+        assert!((median(&[3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
+        assert!((median(&[4.0, 1.0]) - 2.5).abs() < 1e-9);
+    }
 }

@@ -3,6 +3,7 @@
 use rustix::process::{Resource, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use std::fs;
+use std::process::{Command, Stdio};
 
 /// Moves this program off the server's processor and lets it open as many connections as it may.
 pub(crate) fn prepare() {
@@ -17,6 +18,16 @@ pub(crate) fn prepare() {
         set.set(ours);
         sched_setaffinity(None, &set).expect("a processor of its own");
     }
+}
+
+/// Lets the calling thread run before all that do not belong to the system. Without the right to do
+/// so, or without `chrt`, nothing changes.
+pub(crate) fn run_first() {
+    let thread = rustix::thread::gettid().as_raw_nonzero().to_string();
+    let mut chrt = Command::new("chrt");
+    chrt.args(["--fifo", "--pid", "1", &thread])
+        .stderr(Stdio::null());
+    chrt.status().ok();
 }
 
 /// One processor for the server and one for everybody else, if there are two.

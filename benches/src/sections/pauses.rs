@@ -99,7 +99,8 @@ impl Noticed {
     fn pings(&mut self, bed: &mut Bed, scale: &Scale, entries: usize) {
         let port = bed.port();
         let empty = populate(bed, entries);
-        let idle = while_pinging(port, || thread::sleep(scale.slice * 3)).0;
+        // As long as giving the memory back takes, for a stall of the machine's own to be as likely.
+        let idle = while_pinging(port, || thread::sleep(scale.slice * 7)).0;
         let (during, freed) = while_pinging(port, || invalidate(bed, empty));
         self.pings_before.push(idle);
         self.pings.push(during);
