@@ -1,0 +1,272 @@
+//! `get_or_compute` for many keys: one round trip for what is there, one computation for the rest.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Instant;
+
+use redis::{Cmd, Value};
+
+use super::cache::Cache;
+use super::compute::{Ready, counted, ready_to_compute};
+use super::connection::Connection;
+use super::core::Core;
+use super::lease::Lease;
+use super::many::stored;
+use super::owed;
+use super::turn::{self, Turn, give_back, kept};
+use crate::codec::{Decode, Encode};
+use crate::computed::Source;
+use crate::error::Result;
+use crate::kept::Storable;
+use crate::policy::{IntoPolicy, Policy};
+use crate::protocol::command;
+use crate::protocol::reply::{self, Answer};
+use crate::stats::Event;
+
+/// What is known about the keys so far.
+struct Batch<'a, K, T> {
+    core: &'a Arc<Core>,
+    policy: &'a Policy,
+    started: Instant,
+    found: HashMap<K, T>,
+    /// To be computed here.
+    ours: Vec<Ours<K, T>>,
+    /// Being computed elsewhere, or to be replaced.
+    theirs: Vec<K>,
+}
+
+struct Ours<K, T> {
+    key: K,
+    /// Without one the value is not stored.
+    lease: Option<Lease>,
+    /// What can be served if the computation fails.
+    stale: Option<T>,
+}
+
+impl Cache {
+    /// The values of these keys. `compute` is given those that nobody has, all at once, and returns
+    /// what it finds: keys that it leaves out are left out here too, and not stored.
+    ///
+    /// Keys that somebody else is computing are waited for. If one of them does not come, `compute` is
+    /// called for it alone.
+    ///
+    /// # Errors
+    ///
+    /// Only what `compute` returns.
+    pub async fn get_or_compute_many<K, T, E, F, Fut>(
+        &self,
+        keys: &[K],
+        policy: impl IntoPolicy<'_>,
+        mut compute: F,
+    ) -> Result<HashMap<K, T>, E>
+    where
+        K: AsRef<str> + Clone + Eq + Hash,
+        T: Encode + Decode,
+        F: FnMut(Vec<K>) -> Fut,
+        Fut: Future<Output = Result<HashMap<K, T>, E>>,
+    {
+        let policy = policy.into_policy();
+        let mut seen = HashSet::with_capacity(keys.len());
+        let keys: Vec<K> = keys
+            .iter()
+            .filter(|key| seen.insert(*key))
+            .cloned()
+            .collect();
+        let mut batch = Batch::new(&self.core, &policy);
+        batch.look_up(&keys).await;
+        batch.compute(&mut compute).await?;
+        for key in std::mem::take(&mut batch.theirs) {
+            let ready = ready_to_compute(&self.core, &self.key(key.as_ref()), &policy).await;
+            batch.take_up(key, ready);
+            // At once: to hold one lease while waiting for another is how two batches come to wait for
+            // each other.
+            batch.compute(&mut compute).await?;
+        }
+        Ok(batch.found)
+    }
+}
+
+impl<'a, K: AsRef<str> + Clone + Eq + Hash, T: Encode + Decode> Batch<'a, K, T> {
+    fn new(core: &'a Arc<Core>, policy: &'a Policy) -> Self {
+        Self {
+            core,
+            policy,
+            started: Instant::now(),
+            found: HashMap::new(),
+            ours: Vec::new(),
+            theirs: Vec::new(),
+        }
+    }
+
+    async fn look_up(&mut self, keys: &[K]) {
+        let name = |key: &K| self.core.settings.namespace.key(key.as_ref());
+        let names: Vec<String> = keys.iter().map(name).collect();
+        let Ok(there) = stored(self.core, &names).await else {
+            keys.iter().for_each(|key| self.bypass(key.clone()));
+            return;
+        };
+        let mut missing = Vec::new();
+        for ((key, name), value) in keys.iter().zip(names).zip(there) {
+            match value {
+                Some(value) => {
+                    let source = Source::Hit;
+                    self.told(key.clone(), Turn::Serve { value, source });
+                }
+                None if owed::is_owed(self.core, &name) => self.bypass(key.clone()),
+                None => missing.push((key, name)),
+            }
+        }
+        self.lease_each(missing).await;
+    }
+
+    /// One lease for each key that nobody computes yet, in one round trip.
+    async fn lease_each(&mut self, missing: Vec<(&K, String)>) {
+        let (core, length) = (self.core, self.core.settings.lease(self.policy));
+        let Ok((replies, bond)) = ask_each(core, &missing, self.policy).await else {
+            missing
+                .into_iter()
+                .for_each(|(key, _)| self.bypass(key.clone()));
+            return;
+        };
+        for ((key, name), reply) in missing.into_iter().zip(replies) {
+            let granted = |token| {
+                let ticket = core.flights.lead(&name);
+                let lease = Lease::new(core, name, token, length).for_followers_of(ticket);
+                lease.on(bond.clone())
+            };
+            match reply.and_then(reply::answer) {
+                Ok(Answer::Busy) => self.theirs.push(key.clone()),
+                Ok(answer) => self.told(key.clone(), turn::told(answer, kept, granted)),
+                Err(_) => self.bypass(key.clone()),
+            }
+        }
+    }
+
+    /// What can't be decoded is replaced by way of the single key.
+    fn told(&mut self, key: K, turn: Turn) {
+        match counted(self.core, turn, self.started) {
+            Ok(ready) => self.take_up(key, ready),
+            Err(_) => self.theirs.push(key),
+        }
+    }
+
+    fn take_up(&mut self, key: K, ready: Ready<T>) {
+        let (lease, stale) = match ready {
+            Ready::Serve(fetched) => return drop(self.found.insert(key, fetched.value)),
+            Ready::Bypass(_) => return self.bypass(key),
+            Ready::Refresh(fetched, lease) => (Some(lease), Some(fetched.value)),
+            Ready::Compute(lease) => (Some(lease), None),
+        };
+        self.ours.push(Ours { key, lease, stale });
+    }
+
+    fn bypass(&mut self, key: K) {
+        self.core.metrics.record(Event::Bypassed);
+        self.ours.push(Ours {
+            key,
+            lease: None,
+            stale: None,
+        });
+    }
+
+    async fn compute<E, F, Fut>(&mut self, compute: &mut F) -> Result<(), E>
+    where
+        F: FnMut(Vec<K>) -> Fut,
+        Fut: Future<Output = Result<HashMap<K, T>, E>>,
+    {
+        let ours = std::mem::take(&mut self.ours);
+        if ours.is_empty() {
+            return Ok(());
+        }
+        let keepers: Vec<_> = ours
+            .iter()
+            .filter_map(|ours| Some(ours.lease.as_ref()?.keep()))
+            .collect();
+        let started = Instant::now();
+        let outcome = compute(ours.iter().map(|ours| ours.key.clone()).collect()).await;
+        drop(keepers);
+        self.core.metrics.computed(&outcome, started.elapsed());
+        match outcome {
+            Ok(computed) => self.store(ours, computed).await,
+            Err(error) => self.cover(ours).await.ok_or(error)?,
+        }
+        Ok(())
+    }
+
+    async fn store(&mut self, ours: Vec<Ours<K, T>>, mut computed: HashMap<K, T>) {
+        let mut fills = Vec::new();
+        for Ours { key, lease, .. } in ours {
+            let value = computed.remove(&key);
+            let stored = value
+                .as_ref()
+                .and_then(|value| self.core.settings.storable(self.policy, value, None));
+            match (lease, stored) {
+                (Some(lease), Some(stored)) => fills.push((lease, stored)),
+                (Some(lease), None) => lease.end_uncached(),
+                (None, _) => {}
+            }
+            self.found.extend(value.map(|value| (key, value)));
+        }
+        fill(self.core, self.policy, fills).await;
+    }
+
+    /// Serves what is stale, if the policy says so and it is enough. Otherwise the leases are given up by
+    /// being dropped: the error is the caller's first concern.
+    async fn cover(&mut self, ours: Vec<Ours<K, T>>) -> Option<()> {
+        let backoff = self.core.settings.stale_if_error(self.policy)?;
+        if ours.iter().any(|ours| ours.stale.is_none()) {
+            return None;
+        }
+        for Ours { key, lease, stale } in ours {
+            self.found.extend(stale.map(|stale| (key, stale)));
+            if let Some(lease) = lease {
+                lease.give_up(Some(backoff)).await;
+            }
+        }
+        Some(())
+    }
+}
+
+/// Asks for all of them at once. Leases that come when nobody waits any more are given back.
+async fn ask_each<K>(
+    core: &Arc<Core>,
+    missing: &[(&K, String)],
+    policy: &Policy,
+) -> Result<(Vec<Result<Value>>, Connection)> {
+    let (asking, length) = (core.settings.asking(policy), core.settings.lease(policy));
+    let names: Vec<String> = missing.iter().map(|(_, name)| name.clone()).collect();
+    let commands = names
+        .iter()
+        .map(|name| command::get_or_lock(name, &asking))
+        .collect();
+    let late = {
+        let core = Arc::clone(core);
+        move |replies: Vec<Result<Value>>| {
+            for (name, reply) in names
+                .into_iter()
+                .zip(replies)
+                .filter_map(|(name, reply)| Some((name, reply.ok()?)))
+            {
+                give_back(&core, name, length, reply);
+            }
+        }
+    };
+    core.link.ask_all(commands, late).await
+}
+
+/// Stores what was computed, in one round trip.
+async fn fill(core: &Arc<Core>, policy: &Policy, fills: Vec<(Lease, Storable)>) {
+    let tags = core.settings.tags(policy, &[]);
+    let command = |(lease, (value, ttl)): &(Lease, Storable)| {
+        lease.filling(value, core.settings.storing(policy, *ttl, &tags, None))
+    };
+    let commands: Vec<Cmd> = fills.iter().map(command).collect();
+    // If this fails, the leases are given up by being dropped.
+    let Ok(replies) = core.link.run_all(&commands).await else {
+        return;
+    };
+    for ((lease, (value, _)), reply) in fills.into_iter().zip(replies) {
+        lease.conclude(reply, value);
+    }
+}

@@ -1,0 +1,118 @@
+//! Several processes, which share nothing but the server. Each is this test program once more, in
+//! which only [`a_process_of_callers`] runs.
+
+use std::convert::Infallible;
+use std::env;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use larder_client::Policy;
+use larder_client::blocking::Cache;
+use larder_test_support::Server;
+
+use crate::support::{millis, side_by_side, until};
+
+const CALLERS: usize = 50;
+
+/// What another process has to know; it is a test that is run on request only.
+const PORT: &str = "LARDER_THREADS_PORT";
+const SLOW: &str = "LARDER_THREADS_COMPUTE_MS";
+
+struct Callers(Child);
+
+impl Callers {
+    fn start(server: &Server, compute: Duration) -> Self {
+        let process = Command::new(env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "processes::a_process_of_callers"])
+            .env(PORT, server.port().to_string())
+            .env(SLOW, compute.as_millis().to_string())
+            .stdout(Stdio::null())
+            .spawn();
+        Self(process.unwrap())
+    }
+
+    fn end(mut self) {
+        assert!(self.0.wait().unwrap().success());
+    }
+
+    fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// A test that fails leaves no process behind.
+impl Drop for Callers {
+    fn drop(&mut self) {
+        // Most have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The source is a counter in the server, so that all processes can be seen to ask it.
+#[test]
+#[ignore = "started by the other tests"]
+fn a_process_of_callers() {
+    let url = format!("redis://127.0.0.1:{}", env::var(PORT).unwrap());
+    let compute = millis(env::var(SLOW).unwrap().parse().unwrap());
+    let source = redis::Client::open(url.as_str()).unwrap();
+    let cache = Cache::builder(url)
+        .timeout(Duration::from_secs(5))
+        .build_blocking()
+        .unwrap();
+    let policy = Policy::ttl(Duration::from_secs(60)).patience(Duration::from_secs(60));
+    let answers = side_by_side(CALLERS, || {
+        let computed = cache.get_or_compute("k", &policy, || {
+            let mut source = source.get_connection().unwrap();
+            let calls: usize = redis::cmd("INCR").arg("calls").query(&mut source).unwrap();
+            thread::sleep(compute);
+            Ok::<_, Infallible>(calls)
+        });
+        computed.unwrap()
+    });
+    assert_eq!(answers, vec![answers[0]; CALLERS]);
+}
+
+fn calls(server: &Server) -> String {
+    server.client().text("GET calls")
+}
+
+fn stampede(processes: usize, compute: Duration) {
+    let server = Server::start();
+    let all: Vec<_> = (0..processes)
+        .map(|_| Callers::start(&server, compute))
+        .collect();
+    all.into_iter().for_each(Callers::end);
+    assert_eq!(calls(&server), "1");
+}
+
+#[test]
+fn six_hundred_callers_of_twelve_processes_make_one_computation() {
+    stampede(12, millis(250));
+}
+
+#[test]
+fn a_computation_may_take_longer_than_its_lease() {
+    stampede(12, millis(7000));
+}
+
+#[test]
+fn a_process_that_is_killed_has_exactly_one_successor_at_once() {
+    let server = Server::start();
+    let first = Callers::start(&server, Duration::from_secs(600));
+    until("it computes", || calls(&server) == "1");
+    let others: Vec<_> = (0..3)
+        .map(|_| Callers::start(&server, millis(500)))
+        .collect();
+    // One of the first process may wait as well: it was told to before the process knew that it computes.
+    until("the others wait", || server.blocked() >= 3);
+    let before = Instant::now();
+    first.kill();
+    until("one of them computes", || calls(&server) == "2");
+    // The lease would have run for seconds.
+    assert!(before.elapsed() < millis(1000), "{:?}", before.elapsed());
+    others.into_iter().for_each(Callers::end);
+    assert_eq!(calls(&server), "2");
+}

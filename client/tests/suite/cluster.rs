@@ -1,0 +1,242 @@
+//! Three primaries.
+
+use larder_client::{Builder, Cache, Error, Invalidated};
+use larder_test_support::{Cluster, Server, Setup, wait_until};
+
+use crate::support::{Counter, millis, minute, until};
+
+fn cache_of(cluster: &Cluster) -> Cache {
+    builder(cluster.nodes()).build().unwrap()
+}
+
+fn builder<'a>(nodes: impl IntoIterator<Item = &'a Server>) -> Builder {
+    Cache::cluster_builder(nodes.into_iter().map(url))
+        .namespace("t")
+        .timeout(millis(5000))
+}
+
+fn url(node: &Server) -> String {
+    format!("redis://127.0.0.1:{}", node.port())
+}
+
+/// A primary without slots that all others know.
+fn newcomer(cluster: &Cluster) -> Server {
+    let newcomer = Server::set_up(&Setup {
+        cluster: true,
+        ..Setup::default()
+    });
+    let all = || cluster.nodes().iter().chain([&newcomer]);
+    let bus = newcomer.client().setting("cluster-port");
+    for node in cluster.nodes() {
+        let meet = format!("CLUSTER MEET 127.0.0.1 {} {bus}", newcomer.port());
+        node.client().check(meet, "OK");
+    }
+    wait_until("everybody knows everybody", || {
+        let knows_all = |node: &Server| {
+            node.client()
+                .text("CLUSTER NODES")
+                .matches("master ")
+                .count()
+                == 4
+        };
+        all().all(knows_all)
+    });
+    newcomer
+}
+
+/// What `redis-cli --cluster del-node` does.
+fn remove(cluster: &Cluster, removed: &Server) {
+    let id = removed.client().text("CLUSTER MYID");
+    for node in cluster.nodes() {
+        node.client().check(format!("CLUSTER FORGET {id}"), "OK");
+    }
+    removed.client().check("CLUSTER RESET HARD", "OK");
+}
+
+fn clients_of(server: &Server) -> usize {
+    let mut c = server.client();
+    c.text("CLIENT LIST TYPE normal").matches("id=").count() - 1
+}
+
+fn reached(told: Invalidated) -> (usize, usize) {
+    (told.reached, told.expected)
+}
+
+fn keys(name: &str) -> Vec<String> {
+    (0..30).map(|n| format!("{name}:{n}")).collect()
+}
+
+#[tokio::test]
+async fn keys_are_found_wherever_they_are() {
+    let cluster = Cluster::of_primaries(3, "");
+    let cache = cache_of(&cluster);
+    let keys = keys("k");
+    let entries: Vec<(&String, usize)> = keys.iter().zip(0..).collect();
+    cache
+        .set_many(&entries, minute().tags(["x"]))
+        .await
+        .unwrap();
+    let values: Vec<Option<usize>> = cache.get_many(&keys).await.unwrap();
+    assert_eq!(values, (0..30).map(Some).collect::<Vec<_>>());
+    let held: Vec<String> = (0..3).map(|n| cluster.client(n).text("DBSIZE")).collect();
+    assert!(!held.contains(&":0".to_owned()), "{held:?}");
+
+    let invalidated = cache.invalidate(["x"]).await.unwrap();
+    assert_eq!(
+        (
+            invalidated.entries,
+            invalidated.reached,
+            invalidated.expected
+        ),
+        (30, 3, 3)
+    );
+    assert_eq!(
+        cache.get_many::<usize, _>(&keys).await.unwrap(),
+        vec![None; 30]
+    );
+
+    cache.set_many(&entries, minute()).await.unwrap();
+    assert_eq!(cache.clear_prefix("k:1").await.unwrap(), 11);
+}
+
+#[tokio::test]
+async fn callers_of_several_caches_make_one_computation_per_key() {
+    let cluster = Cluster::of_primaries(3, "");
+    let source = Counter::default();
+    let mut callers = tokio::task::JoinSet::new();
+    let caches: Vec<_> = (0..3).map(|_| cache_of(&cluster)).collect();
+    for cache in &caches {
+        for key in keys("k").into_iter().take(6) {
+            for _ in 0..5 {
+                let (cache, source, key) = (cache.clone(), source.clone(), key.clone());
+                callers.spawn(async move {
+                    cache
+                        .get_or_compute(&key, minute(), || source.next_after(millis(300)))
+                        .await
+                        .unwrap();
+                });
+            }
+        }
+    }
+    callers.join_all().await;
+    for c in &caches {
+        eprintln!("{:?}", c.stats());
+    }
+    assert_eq!(source.calls(), 6);
+}
+
+#[tokio::test]
+async fn an_invalidation_that_misses_a_primary_is_an_error() {
+    let mut cluster = Cluster::of_primaries(
+        3,
+        "cluster-node-timeout 60000\ncluster-require-full-coverage no",
+    );
+    let cache = cache_of(&cluster);
+    cache.set("k", &1, minute().tags(["x"])).await.unwrap();
+    assert_eq!(cache.invalidate(["x"]).await.unwrap().reached, 3);
+    cluster.kill(1);
+    let error = cache.invalidate(["x"]).await.unwrap_err();
+    let Error::Partial(partial) = error else {
+        panic!("{error}")
+    };
+    assert_eq!((partial.reached, partial.expected), (2, 3));
+    assert_eq!(cache.invalidate_reachable(["x"]).await.unwrap().reached, 2);
+    until("the others are still served", async || {
+        let served = keys("k").into_iter().take(10);
+        let mut answered = 0;
+        for key in served {
+            answered += usize::from(cache.set(&key, &1, minute()).await.is_ok());
+        }
+        answered > 0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_node_that_was_removed_is_not_asked_who_the_others_are() {
+    let cluster = Cluster::of_primaries(3, "");
+    let removed = newcomer(&cluster);
+    let nodes = || [&removed].into_iter().chain(cluster.nodes());
+    let cache = builder(nodes()).build().unwrap();
+    assert_eq!(reached(cache.invalidate(["x"]).await.unwrap()), (4, 4));
+    assert_eq!(clients_of(&removed), 1);
+
+    remove(&cluster, &removed);
+    let another = builder(nodes()).build().unwrap();
+    for cache in [cache, another] {
+        assert_eq!(reached(cache.invalidate(["x"]).await.unwrap()), (3, 3));
+    }
+    wait_until("it is left alone", || clients_of(&removed) == 0);
+}
+
+#[tokio::test]
+async fn a_cluster_that_lost_slots_promises_nothing() {
+    let cluster = Cluster::of_primaries(3, "");
+    let cache = cache_of(&cluster);
+    for node in cluster.nodes() {
+        node.client().text("CLUSTER DELSLOTS 7");
+    }
+    let error = cache.invalidate(["x"]).await.unwrap_err();
+    assert!(error.to_string().contains("every slot"), "{error}");
+}
+
+#[tokio::test]
+async fn a_primary_that_refuses_an_invalidation_is_quoted() {
+    let cluster = Cluster::of_primaries(3, "");
+    let cache = cache_of(&cluster);
+    let mut c = cluster.client(1);
+    c.check("ACL SETUSER default -cache.invalidate", "OK");
+    let error = cache.invalidate(["x"]).await.unwrap_err();
+    assert!(error.to_string().contains("cache.invalidate"), "{error}");
+    assert!(matches!(error, Error::Redis(_)), "{error:?}");
+    c.check("ACL SETUSER default +cache.invalidate", "OK");
+    assert_eq!(reached(cache.invalidate(["x"]).await.unwrap()), (3, 3));
+    let nothing = cache.invalidate([""; 0]).await.unwrap();
+    assert_eq!((nothing.entries, reached(nothing)), (0, (0, 0)));
+}
+
+#[tokio::test]
+async fn batches_that_nobody_can_serve_open_the_breaker() {
+    let cluster = Cluster::of_primaries(3, "");
+    let cache = builder(cluster.nodes())
+        .circuit_breaker(2, millis(600_000))
+        .build()
+        .unwrap();
+    let keys = keys("k");
+    cache.get_many::<u8, _>(&keys).await.unwrap();
+    for node in cluster.nodes() {
+        node.client().check("CLUSTER FLUSHSLOTS", "OK");
+    }
+    for _ in 0..2 {
+        let error = cache.get_many::<u8, _>(&keys).await.unwrap_err();
+        assert!(matches!(error, Error::Redis(_)), "{error:?}");
+    }
+    let error = cache.get_many::<u8, _>(&keys).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable), "{error:?}");
+}
+
+#[tokio::test]
+async fn callers_wait_although_most_of_the_named_nodes_are_gone() {
+    let cluster = Cluster::of_primaries(3, "");
+    // Nobody listens at the first port there is.
+    let gone = || std::iter::repeat_n("redis://127.0.0.1:1".to_owned(), 9);
+    let cache = || {
+        let nodes = gone().chain(cluster.nodes().iter().map(url));
+        let builder = Cache::cluster_builder(nodes).timeout(millis(5000));
+        builder.namespace("t").build().unwrap()
+    };
+    let caches = [cache(), cache()];
+    let source = Counter::default();
+    let mut callers = tokio::task::JoinSet::new();
+    for key in keys("k").into_iter().take(5) {
+        for cache in &caches {
+            let (cache, source, key) = (cache.clone(), source.clone(), key.clone());
+            callers.spawn(async move {
+                let slow = || source.next_after(millis(500));
+                cache.get_or_compute(&key, minute(), slow).await
+            });
+        }
+    }
+    callers.join_all().await;
+    assert_eq!(source.calls(), 5);
+}
