@@ -47,6 +47,7 @@ mod keylife_matrix;
 mod leaks;
 mod lease;
 mod markstale;
+mod operations_docs;
 mod pause;
 mod persistence;
 mod persistence_rewrite;
