@@ -122,6 +122,9 @@ impl<'a, K: AsRef<str> + Clone + Eq + Hash, T: Encode + Decode> Batch<'a, K, T> 
 
     /// One lease for each key that nobody computes yet, in one round trip.
     async fn lease_each(&mut self, missing: Vec<(&K, String)>) {
+        if missing.is_empty() {
+            return;
+        }
         let (core, length) = (self.core, self.core.settings.lease(self.policy));
         let Ok((replies, bond)) = ask_each(core, &missing, self.policy).await else {
             missing

@@ -16,6 +16,7 @@ use super::stored::{Response, Stored};
 use crate::aio::core::Core;
 use crate::aio::turn::{self, Bypass, Turn};
 use crate::computed::Source;
+use crate::error::Result;
 use crate::policy::Policy;
 use crate::protocol::{command, reply};
 use crate::stats::Event;
@@ -168,15 +169,14 @@ impl<'a> Search<'a> {
     }
 
     /// What is fresh; otherwise where to go on.
-    async fn at_hand(&self) -> Result<Found, Place> {
+    async fn at_hand(&self) -> std::result::Result<Found, Place> {
         let mut place = self.base();
         if self.core().settings.early(&self.shared.policy).is_some() {
             return Err(place);
         }
         loop {
             let Ok(value) = turn::fresh(self.core(), &place.key).await else {
-                self.core().metrics.record(Event::Bypassed);
-                return Ok(forward(None, None, Forward::Bypass));
+                return Ok(self.bypassed(Forward::Bypass));
             };
             match value.and_then(Stored::parse) {
                 Some(Stored::Index(names)) if place.leads_to(&names) => {
@@ -222,23 +222,16 @@ impl<'a> Search<'a> {
                 lease,
             } => (value, source, Some(lease)),
             Turn::Compute(lease) => {
-                self.core().metrics.record(Event::Miss);
                 let why = place.miss();
-                return forward(Some(Slot::new(place, lease)), None, why);
+                return self.missed(Some(Slot::new(place, lease)), None, why);
             }
-            Turn::Bypass(bypass) => {
-                self.core().metrics.record(Event::Bypassed);
-                let why = match bypass {
-                    Bypass::Alone => place.miss(),
-                    Bypass::Unavailable(_) => Forward::Bypass,
-                };
-                return forward(None, None, why);
-            }
+            Turn::Bypass(Bypass::Alone) => return self.bypassed(place.miss()),
+            Turn::Bypass(Bypass::Unavailable(_)) => return self.bypassed(Forward::Bypass),
         };
         let Some(response) = response(value.clone()) else {
             // It was not written by this version. The next request finds the place empty.
             self.core().discard(&place.key, &value).await;
-            return forward(None, None, place.miss());
+            return self.missed(None, None, place.miss());
         };
         let kept = Kept {
             response,
@@ -256,13 +249,13 @@ impl<'a> Search<'a> {
             Reuse::Validate if slot.is_none() && kept.response.terms.can_be_fresh() => {
                 Box::pin(self.validated_by_others(place, kept)).await
             }
-            Reuse::Validate => forward(slot, Some(kept.response), Forward::Stale),
+            Reuse::Validate => self.missed(slot, Some(kept.response), Forward::Stale),
             Reuse::Reload => {
                 let slot = match slot {
                     Some(slot) => Some(slot),
                     None => Box::pin(self.slot_beside_fresh(&place)).await,
                 };
-                forward(slot, Some(kept.response), Forward::Request)
+                self.missed(slot, Some(kept.response), Forward::Request)
             }
         }
     }
@@ -290,7 +283,7 @@ impl<'a> Search<'a> {
             Turn::Bypass(_) => None,
         };
         let slot = lease.map(|lease| Slot::new(place, lease));
-        forward(slot, Some(stale.response), Forward::Stale)
+        self.missed(slot, Some(stale.response), Forward::Stale)
     }
 
     /// The right to replace a response that is fresh for everybody else.
@@ -339,12 +332,14 @@ impl<'a> Search<'a> {
     }
 
     async fn without_waiting(&self, manner: Manner) -> Found {
-        let (place, kept) = self.glance().await;
+        let Ok((place, kept)) = self.glance().await else {
+            return self.bypassed(Forward::Bypass);
+        };
         let takes = |what: Manner| manner == Manner::Alone || manner == what;
         let Some(kept) = kept else {
             let why = place.miss();
             let slot = self.slot_at(place, takes(Manner::Alone)).await;
-            return forward(slot, None, why);
+            return self.missed(slot, None, why);
         };
         match kept.reuse(self.client) {
             Reuse::Serve => self.usable(kept, None, false),
@@ -358,7 +353,7 @@ impl<'a> Search<'a> {
                     Reuse::Reload => Forward::Request,
                     _ => Forward::Stale,
                 };
-                forward(slot, Some(kept.response), why)
+                self.missed(slot, Some(kept.response), why)
             }
         }
     }
@@ -372,30 +367,42 @@ impl<'a> Search<'a> {
     }
 
     /// What is there, without a lease.
-    async fn glance(&self) -> (Place, Option<Kept>) {
+    async fn glance(&self) -> Result<(Place, Option<Kept>)> {
         let mut place = self.base();
         loop {
-            match self.read(&place.key).await {
+            match self.read(&place.key).await? {
                 Some((Stored::Index(names), _)) if place.leads_to(&names) => {
                     place = self.variant(names);
                 }
                 Some((Stored::Response(response), is_stale)) => {
-                    return (place, Some(Kept { response, is_stale }));
+                    return Ok((place, Some(Kept { response, is_stale })));
                 }
-                _ => return (place, None),
+                _ => return Ok((place, None)),
             }
         }
     }
 
-    async fn read(&self, key: &str) -> Option<(Stored, bool)> {
-        let reply = self.core().link.read(&command::lookup(key)).await.ok()?;
-        let found = reply::found(reply).ok()??;
-        Some((Stored::parse(found.value)?, found.stale))
+    async fn read(&self, key: &str) -> Result<Option<(Stored, bool)>> {
+        let reply = self.core().link.read(&command::lookup(key)).await?;
+        let found = reply::found(reply)?;
+        Ok(found.and_then(|found| Some((Stored::parse(found.value)?, found.stale))))
     }
-}
 
-fn forward(slot: Option<Slot>, stored: Option<Box<Response>>, why: Forward) -> Found {
-    Found::Forward { slot, stored, why }
+    /// Nothing that is there will do.
+    fn missed(&self, slot: Option<Slot>, stored: Option<Box<Response>>, why: Forward) -> Found {
+        self.core().metrics.record(Event::Miss);
+        Found::Forward { slot, stored, why }
+    }
+
+    /// The cache can't help.
+    fn bypassed(&self, why: Forward) -> Found {
+        self.core().metrics.record(Event::Bypassed);
+        Found::Forward {
+            slot: None,
+            stored: None,
+            why,
+        }
+    }
 }
 
 fn index(turn: &Turn) -> Option<Vec<HeaderName>> {

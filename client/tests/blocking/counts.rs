@@ -82,6 +82,17 @@ fn each_key_of_a_batch_is_one_read() {
 }
 
 #[test]
+fn a_batch_that_is_all_there_asks_for_no_lease() {
+    let (server, cache) = started();
+    let entries = [("a", 1_u32), ("b", 1)];
+    cache.set_many(&entries, minute()).unwrap();
+    assert_eq!(batch(&cache, &["a", "b"]), [1, 1]);
+    assert!(batch(&cache, &[]).is_empty());
+    assert_eq!(calls(&server, "cache.getorlock"), 0);
+    assert_eq!((reads(&cache), cache.stats().errors), ([2, 0, 0, 0, 0], 0));
+}
+
+#[test]
 fn each_key_of_a_batch_without_redis_is_one_bypass() {
     let (mut server, cache) = started();
     cache

@@ -1,5 +1,6 @@
 //! Redis frozen, dead or without the module: requests go on.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use larder_client::Cache;
@@ -7,7 +8,7 @@ use larder_client::http::CacheLayer;
 use larder_test_support::{Server, Setup};
 use tower_layer::Layer;
 
-use crate::support::{Site, call, millis, read, until};
+use crate::support::{Site, cache, call, millis, page, read, until};
 
 /// Three operations at most: one to look, one for the variant, and room for a busy machine.
 const SOON: Duration = Duration::from_millis(1500);
@@ -45,19 +46,39 @@ async fn a_frozen_server_costs_a_request_its_timeout() {
 }
 
 #[tokio::test]
-async fn a_server_that_freezes_during_a_miss_delays_nobody() {
-    let site = Site::with(&[("cache-control", "private")]);
-    let server = Server::start();
-    let service = impatient(&server).layer(site.origin());
-    for path in ["/a", "/b"] {
-        call(&service, "GET", path, &[]).await.unwrap();
+async fn a_server_that_freezes_while_the_origin_answers_delays_nobody() {
+    for fields in [
+        &[("cache-control", "max-age=60")],
+        &[("cache-control", "private")],
+    ] {
+        let server = Arc::new(Server::start());
+        let to_freeze = Arc::clone(&server);
+        let site = Site::answering(
+            |layer| layer,
+            move |_, _| {
+                to_freeze.freeze();
+                async move { Ok(page(fields, "")) }
+            },
+        );
+        // Whoever waited for what becomes of the lease would wait for five seconds.
+        let service = CacheLayer::new(&cache(&server)).layer(site.origin());
+        let started = Instant::now();
+        read(call(&service, "GET", "/", &[]).await.unwrap()).await;
+        assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
+        server.thaw();
     }
-    server.freeze();
+}
+
+#[tokio::test]
+async fn a_change_waits_for_a_frozen_server_no_longer_than_a_read() {
+    let site = Site::with(&[]);
+    let service = impatient(&site.server).layer(site.origin());
+    call(&service, "POST", "/", &[]).await.unwrap();
+    site.server.freeze();
     let started = Instant::now();
-    read(call(&service, "GET", "/c", &[]).await.unwrap()).await;
-    read(call(&service, "POST", "/c", &[]).await.unwrap()).await;
+    call(&service, "POST", "/", &[]).await.unwrap();
     assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
-    server.thaw();
+    site.server.thaw();
 }
 
 #[tokio::test]
@@ -85,15 +106,34 @@ async fn a_dead_server_or_one_without_the_module_is_done_without() {
 async fn what_a_request_has_changed_is_invalidated_when_the_server_is_back() {
     let site = Site::with(&[("cache-control", "max-age=60")]);
     let service = impatient(&site.server).layer(site.origin());
-    let get = async || read(call(&service, "GET", "/", &[]).await.unwrap()).await;
-    get().await;
+    let send = async |method| read(call(&service, method, "/", &[]).await.unwrap()).await;
+    send("GET").await;
     site.settled().await;
-    assert!(get().await.is_hit());
+    assert!(send("GET").await.is_hit());
     site.server.freeze();
-    call(&service, "POST", "/", &[]).await.unwrap();
-    site.server.thaw();
-    until("the change has been heard of", async || {
-        get().await.body != "1"
+    until("the server is given up", async || {
+        let started = Instant::now();
+        let reply = send("GET").await;
+        reply.cache_status().starts_with("larder; fwd=bypass") && started.elapsed() < millis(20)
     })
     .await;
+    // Nothing of it is sent now, to be executed when the server goes on.
+    send("POST").await;
+    site.server.thaw();
+    until("a newer page is served from the cache", async || {
+        let reply = send("GET").await;
+        reply.is_hit() && reply.body != "1"
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn requests_that_do_not_wait_say_that_the_server_is_gone() {
+    let mut site = Site::with(&[("cache-control", "max-age=60")]);
+    site.server.kill();
+    for fields in [[("authorization", "me")], [("range", "bytes=0-0")]] {
+        let reply = site.get("/", &fields).await;
+        assert_eq!(reply.cache_status(), "larder; fwd=bypass; fwd-status=200");
+    }
+    assert_eq!(site.cache.stats().bypasses, 2);
 }

@@ -12,6 +12,7 @@
 
 mod bodies;
 mod calm;
+mod counts;
 mod directives;
 mod freshness;
 mod invalidation;

@@ -84,6 +84,17 @@ async fn each_key_of_a_batch_is_one_read() {
 }
 
 #[tokio::test]
+async fn a_batch_that_is_all_there_asks_for_no_lease() {
+    let (server, cache) = started();
+    let entries = [("a", 1_u32), ("b", 1)];
+    cache.set_many(&entries, minute()).await.unwrap();
+    assert_eq!(batch(&cache, &["a", "b"]).await, [1, 1]);
+    assert!(batch(&cache, &[]).await.is_empty());
+    assert_eq!(calls(&server, "cache.getorlock"), 0);
+    assert_eq!((reads(&cache), cache.stats().errors), ([2, 0, 0, 0, 0], 0));
+}
+
+#[tokio::test]
 async fn each_key_of_a_batch_without_redis_is_one_bypass() {
     let (mut server, cache) = started();
     cache
