@@ -29,28 +29,41 @@ pub(crate) struct Outcome {
     busy: Sample,
 }
 
-/// Lets everybody have a turn in each round; a round before the first is for warming up.
+/// Lets everybody have a turn in each round.
 pub(crate) fn contest(
     rounds: usize,
     contenders: &[Contender],
     mut turn: impl FnMut(&Contender) -> Turn,
 ) -> Vec<Outcome> {
-    let mut turns = vec![Vec::new(); contenders.len()];
+    let turns = by_turns(rounds, contenders.len(), |n| {
+        let turn = turn(&contenders[n]);
+        contenders[n].check(turn);
+        turn
+    });
+    let outcomes = contenders.iter().zip(&turns);
+    outcomes.map(|(c, turns)| Outcome::of(c, turns)).collect()
+}
+
+/// What each of so many contenders achieves in each round. A round before the first is for warming up.
+pub(crate) fn by_turns<T>(
+    rounds: usize,
+    contenders: usize,
+    mut turn: impl FnMut(usize) -> T,
+) -> Vec<Vec<T>> {
+    let mut turns: Vec<Vec<T>> = (0..contenders).map(|_| Vec::new()).collect();
     for round in 0..=rounds {
-        let mut order: Vec<usize> = (0..contenders.len()).collect();
+        let mut order: Vec<usize> = (0..contenders).collect();
         if round % 2 == 1 {
             order.reverse();
         }
         for n in order {
-            let turn = turn(&contenders[n]);
-            contenders[n].check(turn);
+            let achieved = turn(n);
             if round > 0 {
-                turns[n].push(turn);
+                turns[n].push(achieved);
             }
         }
     }
-    let outcomes = contenders.iter().zip(&turns);
-    outcomes.map(|(c, turns)| Outcome::of(c, turns)).collect()
+    turns
 }
 
 /// A turn that repeats the contender's requests for as long as `slice`.

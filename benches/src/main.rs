@@ -11,6 +11,7 @@
 //! | [`sections`] | what is measured, a file for each subject |
 //! | [`rivals`], [`waiting`] | how tags are kept, and how a stampede is survived: one file for each way |
 //! | [`contest`], [`load`], [`wire`], [`requests`] | the load, and how contenders take turns |
+//! | [`web`] | web servers with a page in Redis, and who visits them |
 //! | [`pinger`], [`disturber`] | clients that watch and clients that disturb meanwhile |
 //! | [`bed`], [`callgrind`], [`interruption`], [`host`] | the servers under test and the machine |
 //! | [`report`], [`table`], [`chart`], [`figures`] | what is written |
@@ -39,6 +40,7 @@ mod rivals;
 mod sections;
 mod table;
 mod waiting;
+mod web;
 mod wire;
 
 use options::Options;

@@ -15,7 +15,7 @@ Usage: larder-bench [--short | --large] [--instructions] [--rounds N] [--out DIR
   --rounds N       how often each measurement is repeated; 5 unless given
   --out DIR        where results.md and the pictures go; benches/ unless given
   SECTION          only these (all of them: reading, storing, replicated, invalidating, pauses,
-                   stampede, memory, large, instructions)";
+                   stampede, pages, memory, large, instructions)";
 
 /// What the command line says.
 pub(crate) struct Options {
@@ -45,6 +45,8 @@ pub(crate) struct Scale {
     pub(crate) huge: usize,
     /// How many connections call at once in a stampede.
     pub(crate) crowds: [usize; 2],
+    /// Clients that read pages at a time.
+    pub(crate) visitors: [usize; 2],
     /// How long a computation takes in a stampede.
     pub(crate) computations: [Duration; 2],
 }
@@ -57,6 +59,7 @@ const FULL: Scale = Scale {
     many: 1_000_000,
     huge: 10_000_000,
     crowds: [200, 1_000],
+    visitors: [1, 32],
     computations: [Duration::from_millis(250), Duration::from_secs(2)],
 };
 
@@ -68,6 +71,7 @@ const SHORT: Scale = Scale {
     many: 5_000,
     huge: 10_000,
     crowds: [10, 30],
+    visitors: [1, 4],
     computations: [Duration::from_millis(50), Duration::from_millis(1_100)],
 };
 

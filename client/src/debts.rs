@@ -43,9 +43,14 @@ impl Debts {
         self.any.store(true, Relaxed);
     }
 
+    /// Whether anything is owed.
+    pub(crate) fn any(&self) -> bool {
+        self.any.load(Relaxed)
+    }
+
     /// Whether what Redis has for `name` is older than a change that this process has made.
     pub(crate) fn includes(&self, name: &str) -> bool {
-        self.any.load(Relaxed) && self.state().debts.contains_key(name)
+        self.any() && self.state().debts.contains_key(name)
     }
 
     /// Nothing if somebody is at it, or nothing is owed.

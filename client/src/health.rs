@@ -45,6 +45,15 @@ impl Health {
         outcome
     }
 
+    /// The same for the replies to several commands: each that is an error is counted.
+    pub(crate) fn judge_all<T>(&self, outcome: Result<Vec<Result<T>>>) -> Result<Vec<Result<T>>> {
+        let replies = self.judge(outcome)?;
+        for _ in replies.iter().filter(|reply| reply.is_err()) {
+            self.metrics.record(Event::Error);
+        }
+        Ok(replies)
+    }
+
     fn failed(&self) {
         let was_open = self.breaker.is_open();
         self.breaker.failed(Instant::now());

@@ -31,6 +31,8 @@ mod key;
 mod near;
 mod policy;
 mod protocol;
+#[cfg(feature = "cluster")]
+mod server_stats;
 mod servers;
 mod settings;
 pub mod stats;

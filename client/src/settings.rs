@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::codec::Encoding;
 use crate::key::Namespace;
 use crate::policy::{Policy, Ttl};
-use crate::protocol::command::{Asking, Storing, Token};
+use crate::protocol::command::{Asking, Storing};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -94,7 +94,6 @@ impl Settings {
         policy: &Policy,
         ttl: Option<Duration>,
         tags: &'a [String],
-        token: Option<Token>,
     ) -> Storing<'a> {
         let policy_ttl = match policy.ttl.or(self.defaults.ttl) {
             Some(Ttl::For(ttl)) => Some(ttl),
@@ -108,7 +107,7 @@ impl Settings {
                 .filter(|ttl| *ttl < Self::FOREVER)
                 .map(|ttl| shortened(ttl, jitter)),
             grace: grace.map(|grace| grace.min(Self::FOREVER)),
-            token,
+            token: None,
             tags,
         }
     }

@@ -4,6 +4,7 @@ mod instructions;
 mod invalidating;
 mod large;
 mod memory;
+mod pages;
 mod pauses;
 mod reading;
 mod replicated;
@@ -43,6 +44,7 @@ pub(crate) const ALL: &[Section] = &[
     Section::new("invalidating", invalidating::measure),
     Section::new("pauses", pauses::measure),
     Section::new("stampede", stampede::measure),
+    Section::new("pages", pages::measure),
     Section::new("memory", memory::measure),
     Section::new("large", large::measure).only_if(|options| options.large || options.short),
     Section::new("instructions", instructions::measure).only_if(|options| options.instructions),

@@ -16,7 +16,7 @@ use super::many::stored;
 use super::owed;
 use super::turn::{self, Turn, give_back, kept};
 use crate::codec::{Decode, Encode};
-use crate::computed::Source;
+use crate::computed::{Fetched, Source};
 use crate::error::Result;
 use crate::kept::Storable;
 use crate::policy::{IntoPolicy, Policy};
@@ -41,19 +41,20 @@ struct Ours<K, T> {
     /// Without one the value is not stored.
     lease: Option<Lease>,
     /// What can be served if the computation fails.
-    stale: Option<T>,
+    older: Option<T>,
 }
 
 impl Cache {
     /// The values of these keys. `compute` is given those that nobody has, all at once, and returns
     /// what it finds: keys that it leaves out are left out here too, and not stored.
     ///
-    /// Keys that somebody else is computing are waited for. If one of them does not come, `compute` is
-    /// called for it alone.
+    /// Keys that somebody else is computing are waited for, all together no longer than the policy's
+    /// [`patience`](Policy::patience); `compute` is called again for those that this does not bring.
     ///
     /// # Errors
     ///
-    /// Only what `compute` returns.
+    /// Only what `compute` returns, and only if there is no older value for one of the keys that the
+    /// policy lets [stand in](Policy::stale_if_error).
     pub async fn get_or_compute_many<K, T, E, F, Fut>(
         &self,
         keys: &[K],
@@ -76,13 +77,20 @@ impl Cache {
         let mut batch = Batch::new(&self.core, &policy);
         batch.look_up(&keys).await;
         batch.compute(&mut compute).await?;
+        // For all of them together.
+        let deadline = Instant::now() + self.core.settings.patience(&policy);
         for key in std::mem::take(&mut batch.theirs) {
-            let ready = ready_to_compute(&self.core, &self.key(key.as_ref()), &policy).await;
+            let name = self.key(key.as_ref());
+            let ready = ready_to_compute(&self.core, &name, &policy, deadline).await;
+            let is_leased = !matches!(ready, Ready::Bypass(_));
             batch.take_up(key, ready);
             // At once: to hold one lease while waiting for another is how two batches come to wait for
             // each other.
-            batch.compute(&mut compute).await?;
+            if is_leased {
+                batch.compute(&mut compute).await?;
+            }
         }
+        batch.compute(&mut compute).await?;
         Ok(batch.found)
     }
 }
@@ -107,14 +115,14 @@ impl<'a, K: AsRef<str> + Clone + Eq + Hash, T: Encode + Decode> Batch<'a, K, T> 
             return;
         };
         let mut missing = Vec::new();
-        for ((key, name), value) in keys.iter().zip(names).zip(there) {
-            match value {
-                Some(value) => {
+        for ((key, name), read) in keys.iter().zip(names).zip(there) {
+            match read {
+                Ok(Some(value)) => {
                     let source = Source::Hit;
                     self.told(key.clone(), Turn::Serve { value, source });
                 }
-                None if owed::is_owed(self.core, &name) => self.bypass(key.clone()),
-                None => missing.push((key, name)),
+                Ok(None) if !owed::is_owed(self.core, &name) => missing.push((key, name)),
+                Ok(None) | Err(_) => self.bypass(key.clone()),
             }
         }
         self.lease_each(missing).await;
@@ -155,13 +163,13 @@ impl<'a, K: AsRef<str> + Clone + Eq + Hash, T: Encode + Decode> Batch<'a, K, T> 
     }
 
     fn take_up(&mut self, key: K, ready: Ready<T>) {
-        let (lease, stale) = match ready {
+        let (lease, older) = match ready {
             Ready::Serve(fetched) => return drop(self.found.insert(key, fetched.value)),
             Ready::Bypass(_) => return self.bypass(key),
-            Ready::Refresh(fetched, lease) => (Some(lease), Some(fetched.value)),
+            Ready::Refresh(fetched, lease) => (Some(lease), self.stands_in(fetched)),
             Ready::Compute(lease) => (Some(lease), None),
         };
-        self.ours.push(Ours { key, lease, stale });
+        self.ours.push(Ours { key, lease, older });
     }
 
     fn bypass(&mut self, key: K) {
@@ -169,8 +177,14 @@ impl<'a, K: AsRef<str> + Clone + Eq + Hash, T: Encode + Decode> Batch<'a, K, T> 
         self.ours.push(Ours {
             key,
             lease: None,
-            stale: None,
+            older: None,
         });
+    }
+
+    /// A value that is stale stands in for one that can't be computed only if the policy says so.
+    fn stands_in(&self, older: Fetched<T>) -> Option<T> {
+        let backoff = self.core.settings.stale_if_error(self.policy);
+        (older.source != Source::Stale || backoff.is_some()).then_some(older.value)
     }
 
     async fn compute<E, F, Fut>(&mut self, compute: &mut F) -> Result<(), E>
@@ -192,7 +206,11 @@ impl<'a, K: AsRef<str> + Clone + Eq + Hash, T: Encode + Decode> Batch<'a, K, T> 
         self.core.metrics.computed(&outcome, started.elapsed());
         match outcome {
             Ok(computed) => self.store(ours, computed).await,
-            Err(error) => self.cover(ours).await.ok_or(error)?,
+            Err(error) => {
+                if !self.fall_back(ours).await {
+                    return Err(error);
+                }
+            }
         }
         Ok(())
     }
@@ -214,20 +232,18 @@ impl<'a, K: AsRef<str> + Clone + Eq + Hash, T: Encode + Decode> Batch<'a, K, T> 
         fill(self.core, self.policy, fills).await;
     }
 
-    /// Serves what is stale, if the policy says so and it is enough. Otherwise the leases are given up by
-    /// being dropped: the error is the caller's first concern.
-    async fn cover(&mut self, ours: Vec<Ours<K, T>>) -> Option<()> {
-        let backoff = self.core.settings.stale_if_error(self.policy)?;
-        if ours.iter().any(|ours| ours.stale.is_none()) {
-            return None;
-        }
-        for Ours { key, lease, stale } in ours {
-            self.found.extend(stale.map(|stale| (key, stale)));
+    /// Serves what is older. Whether there is something for each key.
+    async fn fall_back(&mut self, ours: Vec<Ours<K, T>>) -> bool {
+        let backoff = self.core.settings.stale_if_error(self.policy);
+        let mut is_complete = true;
+        for Ours { key, lease, older } in ours {
             if let Some(lease) = lease {
-                lease.give_up(Some(backoff)).await;
+                lease.give_up(backoff.filter(|_| older.is_some())).await;
             }
+            is_complete &= older.is_some();
+            self.found.extend(older.map(|older| (key, older)));
         }
-        Some(())
+        is_complete
     }
 }
 
@@ -262,11 +278,11 @@ async fn ask_each<K>(
 async fn fill(core: &Arc<Core>, policy: &Policy, fills: Vec<(Lease, Storable)>) {
     let tags = core.settings.tags(policy, &[]);
     let command = |(lease, (value, ttl)): &(Lease, Storable)| {
-        lease.filling(value, core.settings.storing(policy, *ttl, &tags, None))
+        lease.filling(value, core.settings.storing(policy, *ttl, &tags))
     };
     let commands: Vec<Cmd> = fills.iter().map(command).collect();
     // If this fails, the leases are given up by being dropped.
-    let Ok(replies) = core.link.run_all(&commands).await else {
+    let Ok(replies) = core.link.read_all(&commands).await else {
         return;
     };
     for ((lease, (value, _)), reply) in fills.into_iter().zip(replies) {

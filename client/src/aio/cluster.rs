@@ -1,7 +1,7 @@
 //! What goes to every primary of a cluster. The cluster's own rules are in `docs/cluster.md`: all
 //! masters that `CLUSTER NODES` names, also those without slots, and the same ones afterwards.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use super::link::Link;
 use crate::error::{Error, Result};
 use crate::invalidated::Invalidated;
 use crate::protocol::{command, reply};
+use crate::server_stats::together;
 use crate::servers::Servers;
 use crate::settings::Settings;
 use crate::topology::{Address, added_up, masters};
@@ -59,6 +60,17 @@ impl Primaries {
             tokio::time::sleep(PAUSE * attempt).await;
             attempt += 1;
         }
+    }
+
+    /// The counters of all of them together.
+    pub(crate) async fn server_stats(&self, command: &Cmd) -> Result<BTreeMap<String, f64>> {
+        let masters = self.masters().await?;
+        let replies = join_all(masters.iter().map(|node| self.send(node, command))).await;
+        let stats = replies
+            .into_iter()
+            .map(|reply| reply::numbers(reply?, "CACHE.STATS"))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(together(stats))
     }
 
     /// Deletes the keys that match, wherever they are.
@@ -162,7 +174,7 @@ async fn unlink_each(link: &Arc<Link>, keys: &[Vec<u8>]) -> Result<u64> {
         .map(|key| command::unlink(std::slice::from_ref(key)))
         .collect();
     let mut deleted = 0;
-    for reply in link.run_all(&commands).await? {
+    for reply in link.write_all(&commands).await? {
         deleted += reply::count(&reply?, "UNLINK")?;
     }
     Ok(deleted)

@@ -80,7 +80,7 @@ impl Cache {
 
     /// As [`fetch`](Self::fetch), but a value that is there is served at once, stale or not, and
     /// recomputed in the background. A computation that has begun is finished even if its caller
-    /// has gone away. Must be called within a Tokio runtime.
+    /// has gone away, unless it is made without Redis. Must be called within a Tokio runtime.
     ///
     /// # Errors
     ///
@@ -157,7 +157,8 @@ impl Cache {
         let (key, policy) = (self.key(key), policy.into_policy());
         let ready = if deleted.is_ok() {
             // What is there now has been computed since.
-            ready_to_compute(&self.core, &key, &policy).await
+            let deadline = Instant::now() + self.core.settings.patience(&policy);
+            ready_to_compute(&self.core, &key, &policy, deadline).await
         } else {
             owed::delete_later(&self.core, key.clone());
             Ready::Bypass(Bypass::Alone)
@@ -177,14 +178,16 @@ pub(crate) async fn ready<T: Decode>(core: &Arc<Core>, key: &str, policy: &Polic
     decoded(core, key, policy, turn, started).await
 }
 
-/// The same for a key of which there is nothing fresh, as far as is known: asks for a lease at once.
+/// The same for a key of which there is nothing fresh, as far as is known: asks for a lease at once, and
+/// waits until `deadline`.
 pub(crate) async fn ready_to_compute<T: Decode>(
     core: &Arc<Core>,
     key: &str,
     policy: &Policy,
+    deadline: Instant,
 ) -> Ready<T> {
     let started = Instant::now();
-    let turn = turn::decide(core, key, policy).await;
+    let turn = turn::decide_until(core, key, policy, deadline).await;
     decoded(core, key, policy, turn, started).await
 }
 
@@ -263,7 +266,7 @@ where
         Ready::Refresh(fetched, lease) => {
             let backoff = core.settings.stale_if_error(policy);
             match Box::pin(under_lease(lease, policy, backoff, compute())).await {
-                Err(_) if fetched.source == Source::Hit || backoff.is_some() => Ok(fetched),
+                Err(_) if fetched.source != Source::Stale || backoff.is_some() => Ok(fetched),
                 outcome => outcome,
             }
         }
@@ -322,7 +325,7 @@ async fn store<T: Encode>(core: &Core, lease: Lease, policy: &Policy, computed: 
     };
     let tags = core.settings.tags(policy, &computed.tags);
     lease
-        .fill(encoded, core.settings.storing(policy, ttl, &tags, None))
+        .fill(encoded, core.settings.storing(policy, ttl, &tags))
         .await;
 }
 

@@ -2,7 +2,7 @@
 //! given up when it fails, panics or is cancelled.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
@@ -77,6 +77,11 @@ impl Lease {
 
     /// In a task of its own: a computation that is busy for long does not stop it.
     pub(crate) fn keep(&self) -> Keeper {
+        self.keep_for(Duration::MAX)
+    }
+
+    /// The same for no longer than `limit`. Then it runs out, and somebody else has a turn.
+    pub(crate) fn keep_for(&self, limit: Duration) -> Keeper {
         let (core, key, token, length) = (
             Arc::clone(&self.core),
             self.key.clone(),
@@ -84,8 +89,8 @@ impl Lease {
             self.length,
         );
         Keeper(tokio::spawn(async move {
-            let renewal = command::renew(&key, token, length);
-            loop {
+            let (renewal, started) = (command::renew(&key, token, length), Instant::now());
+            while started.elapsed() < limit {
                 tokio::time::sleep(length / 3).await;
                 // A lease that is lost is noticed by its fill, which is refused.
                 if let Ok(redis::Value::Int(0)) = core.link.write(&renewal).await {
@@ -179,6 +184,8 @@ impl Lease {
     /// The same without waiting for it.
     pub(crate) fn end_uncached(mut self) {
         self.not_kept();
+        // Closed, it would end the lease before the backoff is told.
+        self.park();
     }
 
     async fn unlock(&mut self) {

@@ -96,28 +96,49 @@ impl Link {
         self.judge(outcome)
     }
 
-    /// Sends commands in one go. An error of one of them is no error of the others.
-    pub(crate) async fn run_all(self: &Arc<Self>, commands: &[Cmd]) -> Result<Vec<Result<Value>>> {
+    /// As [`read`](Self::read), several commands in one go. An error of one of them is no error of the
+    /// others.
+    pub(crate) async fn read_all(self: &Arc<Self>, commands: &[Cmd]) -> Result<Vec<Result<Value>>> {
+        self.run_all(commands, Repeat::Once).await
+    }
+
+    /// The same for [`write`](Self::write).
+    pub(crate) async fn write_all(
+        self: &Arc<Self>,
+        commands: &[Cmd],
+    ) -> Result<Vec<Result<Value>>> {
+        self.run_all(commands, Repeat::Never).await
+    }
+
+    async fn run_all(
+        self: &Arc<Self>,
+        commands: &[Cmd],
+        repeat: Repeat,
+    ) -> Result<Vec<Result<Value>>> {
         if commands.is_empty() {
             return Ok(Vec::new());
         }
         self.admit()?;
         let lane = self.lane();
-        let outcome = match self.live(lane).await {
-            Ok(mut live) => {
-                let sent = Instant::now();
-                let replies = live.connection.send_all(commands).await;
-                self.look_after(lane, live.number, sent, replies.as_ref().err());
-                replies
-            }
-            Err(error) => Err(error),
-        };
-        self.judge(outcome)
+        let mut outcome = self.attempt_all(lane, commands).await;
+        if repeat == Repeat::Once && was_cut(&outcome) {
+            outcome = self.attempt_all(lane, commands).await;
+        }
+        self.health.judge_all(outcome)
+    }
+
+    async fn attempt_all(&self, lane: &Lane, commands: &[Cmd]) -> Result<Vec<Result<Value>>> {
+        let mut live = self.live(lane).await?;
+        let sent = Instant::now();
+        let outcome = live.connection.send_all(commands).await;
+        self.look_after(lane, live.number, sent, outcome.as_ref().err());
+        outcome
     }
 
     /// Sends a command that may grant a lease. The connection that it is bound to comes with the reply.
     /// If the caller goes away before, or its time is over, `late` is given the reply: a lease that
-    /// nobody knows of would keep everybody waiting.
+    /// nobody knows of would keep everybody waiting. (In a cluster, whose connections have one time for
+    /// all, only if the caller goes away. A lease that comes later has to run out.)
     pub(crate) async fn ask<L>(
         self: &Arc<Self>,
         command: Cmd,
@@ -159,11 +180,19 @@ impl Link {
         late: L,
     ) -> Result<(Vec<Result<Value>>, Connection)>
     where
-        L: FnOnce(Vec<Result<Value>>) + Send + 'static,
+        L: FnOnce(Vec<Result<Value>>) + Clone + Send + 'static,
     {
         self.admit()?;
-        let outcome = self.ask_all_once(self.lane(), commands, late).await;
-        self.judge(outcome)
+        let lane = self.lane();
+        let mut outcome = self
+            .ask_all_once(lane, commands.clone(), late.clone())
+            .await;
+        if was_cut(&outcome) {
+            outcome = self.ask_all_once(lane, commands, late).await;
+        }
+        let outcome = outcome.map(|(replies, bond)| (Ok(replies), bond));
+        let (replies, bond) = self.judge(outcome)?;
+        Ok((self.health.judge_all(replies)?, bond))
     }
 
     async fn ask_all_once<L>(

@@ -33,7 +33,7 @@ impl Cache {
         let found = stored(&self.core, &keys).await?;
         found
             .into_iter()
-            .map(|stored| self.decoded(stored, started))
+            .map(|stored| self.decoded(stored?, started))
             .collect()
     }
 
@@ -63,11 +63,11 @@ impl Cache {
             commands.push(command::set(
                 key,
                 &encoded.bytes,
-                &settings.storing(&policy, None, &tags, None),
+                &settings.storing(&policy, None, &tags),
             ));
             self.core.flights.close(key);
         }
-        let replies = self.core.link.run_all(&commands).await;
+        let replies = self.core.link.write_all(&commands).await;
         keys.iter().for_each(|key| self.core.changed(key));
         for reply in replies? {
             reply::stored(&reply?)?;
@@ -87,7 +87,7 @@ impl Cache {
             .iter()
             .map(|key| command::unlink(std::slice::from_ref(key)))
             .collect();
-        let replies = self.core.link.run_all(&commands).await;
+        let replies = self.core.link.write_all(&commands).await;
         keys.iter().for_each(|key| self.core.changed(key));
         let mut deleted = 0;
         for reply in replies? {
@@ -98,9 +98,12 @@ impl Cache {
     }
 }
 
+/// The stored form of a fresh value, or why it could not be read.
+type Read = Result<Option<Bytes>>;
+
 /// The stored forms of fresh values. In a cluster the keys are on several nodes, which are asked side
-/// by side.
-pub(crate) async fn stored(core: &Arc<Core>, keys: &[String]) -> Result<Vec<Option<Bytes>>> {
+/// by side: what one of them can't read the others may.
+pub(crate) async fn stored(core: &Arc<Core>, keys: &[String]) -> Result<Vec<Read>> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
@@ -110,18 +113,19 @@ pub(crate) async fn stored(core: &Arc<Core>, keys: &[String]) -> Result<Vec<Opti
         #[cfg(feature = "cluster")]
         Servers::Cluster(_) => {
             let commands: Vec<Cmd> = keys.iter().map(|key| command::get(key)).collect();
-            let replies = core.link.run_all(&commands).await?.into_iter();
+            let replies = core.link.read_all(&commands).await?.into_iter();
             replies
                 .map(|reply| reply::optional_bytes(reply?, "CACHE.GET"))
-                .collect::<Result<Vec<_>>>()?
+                .collect()
         }
-        _ => reply::many_bytes(
-            core.link.read(&command::get_many(keys)).await?,
-            "CACHE.MGET",
-        )?,
+        _ => {
+            let reply = core.link.read(&command::get_many(keys)).await?;
+            let found = reply::many_bytes(reply, "CACHE.MGET")?;
+            found.into_iter().map(Ok).collect::<Vec<Read>>()
+        }
     };
-    for (value, _) in found.iter_mut().zip(owed).filter(|(_, owed)| *owed) {
-        *value = None;
+    for (read, _) in found.iter_mut().zip(owed).filter(|(_, owed)| *owed) {
+        *read = Ok(None);
     }
     Ok(found)
 }

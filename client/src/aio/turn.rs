@@ -82,7 +82,18 @@ pub(crate) async fn fresh(core: &Arc<Core>, key: &str) -> Result<Option<Bytes>> 
 
 /// Asks the server, and waits as long as the policy allows while somebody else computes.
 pub(crate) async fn decide(core: &Arc<Core>, key: &str, policy: &Policy) -> Turn {
-    decide_as(core, key, policy, core.settings.asking(policy)).await
+    let deadline = Instant::now() + core.settings.patience(policy);
+    decide_until(core, key, policy, deadline).await
+}
+
+/// The same for a caller who has waited for something else already.
+pub(crate) async fn decide_until(
+    core: &Arc<Core>,
+    key: &str,
+    policy: &Policy,
+    deadline: Instant,
+) -> Turn {
+    decide_as(core, key, policy, core.settings.asking(policy), deadline).await
 }
 
 /// The same with a value that is stale counting as none.
@@ -92,10 +103,17 @@ pub(crate) async fn decide_fresh(core: &Arc<Core>, key: &str, policy: &Policy) -
         fresh: true,
         ..core.settings.asking(policy)
     };
-    decide_as(core, key, policy, asking).await
+    let deadline = Instant::now() + core.settings.patience(policy);
+    decide_as(core, key, policy, asking, deadline).await
 }
 
-async fn decide_as(core: &Arc<Core>, key: &str, policy: &Policy, asking: Asking) -> Turn {
+async fn decide_as(
+    core: &Arc<Core>,
+    key: &str,
+    policy: &Policy,
+    asking: Asking,
+    deadline: Instant,
+) -> Turn {
     let settings = &core.settings;
     let call = Call {
         core,
@@ -108,12 +126,20 @@ async fn decide_as(core: &Arc<Core>, key: &str, policy: &Policy, asking: Asking)
     }
     match call.ask().await {
         // Whoever is served at once does not carry the room for waiting.
-        Ok((Answer::Busy, _)) => {
-            Box::pin(call.wait(Instant::now() + settings.patience(policy))).await
-        }
+        Ok((Answer::Busy, _)) => Box::pin(call.wait(deadline)).await,
         Ok((answer, bond)) => told(answer, kept, |token| call.granted(token, None).on(bond)),
-        Err(_) => Turn::Bypass(Bypass::Unavailable(None)),
+        Err(error) => unanswered(&error, None),
     }
+}
+
+/// What follows from a question that has got no useful answer.
+fn unanswered(error: &Error, ticket: Option<Ticket>) -> Turn {
+    Turn::Bypass(match failure_of(error) {
+        Failure::OfServer => Bypass::Unavailable(ticket),
+        // The server is there: who comes later may have heard of a change from it, and must not be
+        // given what was read from the source before.
+        Failure::OfCommand => Bypass::Alone,
+    })
 }
 
 /// What follows from an answer other than busy.
@@ -187,7 +213,7 @@ impl Call<'_> {
                 Ok((answer, bond)) => {
                     return told(answer, waited, |token| self.granted(token, None).on(bond));
                 }
-                Err(_) => return Turn::Bypass(Bypass::Unavailable(None)),
+                Err(error) => return unanswered(&error, None),
             }
         }
     }
@@ -213,11 +239,12 @@ impl Call<'_> {
                             self.granted(token, Some(ticket)).on(bond)
                         });
                     }
-                    Err(_) => return Turn::Bypass(Bypass::Unavailable(Some(ticket))),
+                    Err(error) => return unanswered(&error, Some(ticket)),
                 },
                 Err(error) => {
+                    let turn = unanswered(&error, Some(ticket));
                     let _ = self.core.link.judge(Err::<(), _>(error));
-                    return Turn::Bypass(Bypass::Unavailable(Some(ticket)));
+                    return turn;
                 }
             }
         }
@@ -235,7 +262,7 @@ impl Call<'_> {
             self.core.waiting.forget_idle();
             return Err(ticket);
         }
-        Ok(match self.core.link.judge(answer) {
+        Ok(match answer {
             // Nobody is to compute for now, or as many as the server allows are waiting.
             Ok(Answer::Busy) if Instant::now() < deadline => {
                 waiter.park();
@@ -252,11 +279,12 @@ impl Call<'_> {
                 waiter.park();
                 told(answer, waited, |token| self.granted(token, None))
             }
-            Err(_) => Turn::Bypass(Bypass::Unavailable(Some(ticket))),
+            Err(error) => unanswered(&error, Some(ticket)),
         })
     }
 
-    /// Waits in the server, and makes sure meanwhile that the server is alive.
+    /// Waits in the server, and makes sure meanwhile that the server is alive. What comes of it has been
+    /// judged, but for an old connection that is closed.
     async fn patiently(&self, waiter: &mut Waiter, deadline: Instant) -> Result<Answer> {
         let wait = deadline.saturating_duration_since(Instant::now());
         let asking = Asking {
@@ -264,11 +292,13 @@ impl Call<'_> {
             ..self.asking
         };
         let command = command::get_or_lock(self.key, &asking);
+        let is_used = waiter.is_used();
         let mut reply = pin!(waiter.send(&command, wait));
         let sign_of_life = command::exists(self.key);
         loop {
             match tokio::time::timeout(self.core.settings.timeout, &mut reply).await {
-                Ok(reply) => return reply::answer(reply?),
+                Ok(reply) if is_used && was_cut(&reply) => return reply::answer(reply?),
+                Ok(reply) => return reply::answer(self.core.link.judge(reply)?),
                 Err(_) => match self.core.link.read(&sign_of_life).await {
                     Err(error @ (Error::Timeout(_) | Error::Unavailable)) => return Err(error),
                     Err(Error::Redis(error)) if error.is_io_error() => return Err(error.into()),

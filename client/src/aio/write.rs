@@ -169,6 +169,6 @@ async fn store<T: Encode + ?Sized>(
     };
     let tags = core.settings.tags(policy, &[]);
     lease
-        .fill(encoded, core.settings.storing(policy, ttl, &tags, None))
+        .fill(encoded, core.settings.storing(policy, ttl, &tags))
         .await
 }

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use redis::Cmd;
 
 use super::cache::Cache;
-use super::compute::{Ready, counted, ready};
+use super::compute::{Ready, counted, ready_until};
 use super::connection::Reply;
 use super::core::Core;
 use super::lease::{Bond, Lease};
 use super::many::stored;
-use super::turn::{self, Turn};
+use super::turn::{self, Turn, after};
 use crate::codec::{Decode, Encode};
 use crate::computed::{Fetched, Source};
 use crate::kept::Storable;
@@ -46,8 +46,8 @@ impl Cache {
     /// The values of these keys. `compute` is given those that nobody has, all at once, and returns
     /// what it finds: keys that it leaves out are left out here too, and not stored.
     ///
-    /// Keys that somebody else is computing are waited for, one after the other; `compute` is called
-    /// again for those that this does not bring.
+    /// Keys that somebody else is computing are waited for, all together no longer than the policy's
+    /// [`patience`](Policy::patience); `compute` is called again for those that this does not bring.
     ///
     /// # Errors
     ///
@@ -68,16 +68,18 @@ impl Cache {
         let mut batch = Batch::new(&self.core, &policy);
         batch.look_up(keys);
         batch.compute(&mut compute)?;
-        let mut unleased = Vec::new();
+        // For all of them together.
+        let deadline = after(self.core.settings.patience(&policy));
         for key in std::mem::take(&mut batch.theirs) {
-            match ready(&self.core, &self.key(key.as_ref()), &policy) {
-                Ready::Bypass(_) => unleased.push(key),
-                ready => batch.take_up(key, ready),
-            }
+            let name = self.key(key.as_ref());
+            let ready = ready_until(&self.core, &name, &policy, deadline);
+            let is_leased = !matches!(ready, Ready::Bypass(_));
+            batch.take_up(key, ready);
             // At once: others may wait for it who compute what is waited for next.
-            batch.compute(&mut compute)?;
+            if is_leased {
+                batch.compute(&mut compute)?;
+            }
         }
-        unleased.into_iter().for_each(|key| batch.bypass(key));
         batch.compute(&mut compute)?;
         Ok(batch.found)
     }
@@ -109,11 +111,12 @@ impl<'a, K: AsRef<str> + Clone + Eq + Hash, T: Encode + Decode> Batch<'a, K, T> 
             return keys.into_iter().for_each(|key| self.bypass(key));
         };
         let mut missing = Vec::new();
-        for ((key, name), value) in keys.into_iter().zip(names).zip(there) {
+        for ((key, name), read) in keys.into_iter().zip(names).zip(there) {
             let source = Source::Hit;
-            match value {
-                Some(value) => self.told(key, Turn::Serve { value, source }),
-                None => missing.push((key, name)),
+            match read {
+                Ok(Some(value)) => self.told(key, Turn::Serve { value, source }),
+                Ok(None) => missing.push((key, name)),
+                Err(_) => self.bypass(key),
             }
         }
         self.lease_each(missing);
@@ -126,7 +129,7 @@ impl<'a, K: AsRef<str> + Clone + Eq + Hash, T: Encode + Decode> Batch<'a, K, T> 
             .iter()
             .map(|(_, name)| command::get_or_lock(name, &asking))
             .collect();
-        let Ok(replies) = core.link.run_all(&commands) else {
+        let Ok(replies) = core.link.read_all(&commands) else {
             return missing.into_iter().for_each(|(key, _)| self.bypass(key));
         };
         let length = core.settings.lease(self.policy);
@@ -177,7 +180,7 @@ impl<'a, K: AsRef<str> + Clone + Eq + Hash, T: Encode + Decode> Batch<'a, K, T> 
     /// A value that is stale stands in for one that can't be computed only if the policy says so.
     fn stands_in(&self, older: Fetched<T>) -> Option<T> {
         let backoff = self.core.settings.stale_if_error(self.policy);
-        (older.source == Source::Hit || backoff.is_some()).then_some(older.value)
+        (older.source != Source::Stale || backoff.is_some()).then_some(older.value)
     }
 
     fn compute<E, F>(&mut self, compute: &mut F) -> Result<(), E>
@@ -242,11 +245,11 @@ impl<'a, K: AsRef<str> + Clone + Eq + Hash, T: Encode + Decode> Batch<'a, K, T> 
 fn fill(core: &Arc<Core>, policy: &Policy, fills: Vec<(Lease, Storable)>) {
     let tags = core.settings.tags(policy, &[]);
     let command = |(lease, (value, ttl)): &(Lease, Storable)| {
-        lease.filling(value, core.settings.storing(policy, *ttl, &tags, None))
+        lease.filling(value, core.settings.storing(policy, *ttl, &tags))
     };
     let commands: Vec<Cmd> = fills.iter().map(command).collect();
     // If this fails, the leases are given up by being dropped.
-    let Ok(replies) = core.link.run_all(&commands) else {
+    let Ok(replies) = core.link.read_all(&commands) else {
         return;
     };
     for ((lease, (value, _)), reply) in fills.into_iter().zip(replies) {

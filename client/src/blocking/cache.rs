@@ -9,6 +9,8 @@ use bytes::Bytes;
 use redis::Cmd;
 
 use super::core::Core;
+#[cfg(feature = "cluster")]
+use super::link::Nodes;
 use crate::builder::Builder;
 use crate::codec::{Decode, Encode};
 use crate::computed::{Fetched, Source};
@@ -130,7 +132,7 @@ impl Cache {
         let settings = &self.core.settings;
         let encoded = value.encode(settings.encoding)?;
         let tags = settings.tags(&policy, &[]);
-        let storing = settings.storing(&policy, None, &tags, None);
+        let storing = settings.storing(&policy, None, &tags);
         self.change(&key, &command::set(&key, &encoded.bytes, &storing))?;
         self.core.metrics.record(Event::Set);
         Ok(())
@@ -188,15 +190,22 @@ impl Cache {
         self.core.metrics.reset();
     }
 
-    /// The server's own counters (`CACHE.STATS`), by name: of all its callers, since it started. In a
-    /// cluster they are those of one node.
+    /// The server's own counters (`CACHE.STATS`), by name: of all its callers, since it started. Those of
+    /// all primaries of a cluster are added up; percentiles and maximums of times are the greatest of
+    /// theirs.
     ///
     /// # Errors
     ///
-    /// If Redis fails.
+    /// If Redis fails, or one primary of a cluster.
     pub fn server_stats(&self) -> Result<BTreeMap<String, f64>> {
-        let reply = self.core.link.read(&command::server_stats())?;
-        reply::numbers(reply, "CACHE.STATS")
+        let command = command::server_stats();
+        #[cfg(feature = "cluster")]
+        if let Nodes::Cluster(cluster) = &self.core.link.servers {
+            let stats = cluster.server_stats(&command);
+            // The primaries are not spoken to by way of the link, which counts its own errors.
+            return stats.inspect_err(|_| self.core.metrics.record(Event::Error));
+        }
+        reply::numbers(self.core.link.read(&command)?, "CACHE.STATS")
     }
 
     /// Whether Redis is being left alone because it failed several times in a row.

@@ -2,7 +2,7 @@
 //! pool of its own, so one that hangs does not hold up those that don't. (`redis::cluster` repeats
 //! commands that have timed out, and shares the fate of its nodes.)
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::failure::unless_all_failed;
 use crate::invalidated::Invalidated;
 use crate::protocol::{command, reply};
+use crate::server_stats::together;
 use crate::servers::Servers;
 use crate::settings::Settings;
 use crate::topology::{Address, added_up, masters};
@@ -277,6 +278,16 @@ impl Cluster {
             thread::sleep(PAUSE * attempt);
             attempt += 1;
         }
+    }
+
+    /// The counters of all primaries together.
+    pub(crate) fn server_stats(&self, command: &Cmd) -> Result<BTreeMap<String, f64>> {
+        let mut stats = Vec::new();
+        for node in self.masters()? {
+            let reply = self.member(&node).send(command)?;
+            stats.push(reply::numbers(reply.value, "CACHE.STATS")?);
+        }
+        Ok(together(stats))
     }
 
     /// Deletes the keys that match, wherever they are.

@@ -76,7 +76,7 @@ impl Cache {
             Ready::Refresh(fetched, lease) => {
                 let backoff = self.core.settings.stale_if_error(&policy);
                 match under_lease(lease, &policy, backoff, compute) {
-                    Err(_) if fetched.source == Source::Hit || backoff.is_some() => Ok(fetched),
+                    Err(_) if fetched.source != Source::Stale || backoff.is_some() => Ok(fetched),
                     outcome => outcome,
                 }
             }
@@ -159,14 +159,25 @@ impl Cache {
 
 /// Takes a turn and decodes its value. What can't be decoded counts as absent.
 pub(crate) fn ready<T: Decode>(core: &Arc<Core>, key: &str, policy: &Policy) -> Ready<T> {
+    let deadline = turn::after(core.settings.patience(policy));
+    ready_until(core, key, policy, deadline)
+}
+
+/// The same for a caller who has waited for something else already.
+pub(crate) fn ready_until<T: Decode>(
+    core: &Arc<Core>,
+    key: &str,
+    policy: &Policy,
+    deadline: Instant,
+) -> Ready<T> {
     let started = Instant::now();
-    let turn = turn::take(core, key, policy);
+    let turn = turn::take(core, key, policy, deadline);
     let value = match counted(core, turn, started) {
         Ok(ready) => return ready,
         Err(undecodable) => undecodable,
     };
     core.discard(key, &value);
-    let turn = turn::take(core, key, policy);
+    let turn = turn::take(core, key, policy, deadline);
     // Somebody stores what this type can't be made of as soon as it is removed.
     counted(core, turn, started).unwrap_or(Ready::Bypass(Bypass::Alone))
 }
@@ -244,7 +255,7 @@ fn store<T: Encode>(core: &Core, lease: Lease, policy: &Policy, computed: &Compu
         return lease.give_up_uncached();
     };
     let tags = core.settings.tags(policy, &computed.tags);
-    lease.fill(encoded, core.settings.storing(policy, ttl, &tags, None));
+    lease.fill(encoded, core.settings.storing(policy, ttl, &tags));
 }
 
 /// Answers from the source.

@@ -86,7 +86,7 @@ impl Keeper {
 impl Rounds {
     fn run(&self, link: &Arc<Link>) {
         while let Some((numbers, renewals)) = self.next_due() {
-            let replies = link.run_all(&renewals).unwrap_or_default();
+            let replies = link.read_all(&renewals).unwrap_or_default();
             for (number, reply) in numbers.into_iter().zip(replies) {
                 // A lease that is lost is noticed by its fill, which is refused.
                 if matches!(reply, Ok(reply) if reply.value == Value::Int(0)) {

@@ -69,14 +69,28 @@ impl Link {
         self.run(command, Repeat::Once)
     }
 
-    /// Sends commands in one go. An error of one of them is no error of the others.
-    pub(crate) fn run_all(self: &Arc<Self>, commands: &[Cmd]) -> Result<Vec<Result<Reply>>> {
+    /// As [`read`](Self::read), several commands in one go. An error of one of them is no error of the
+    /// others.
+    pub(crate) fn read_all(self: &Arc<Self>, commands: &[Cmd]) -> Result<Vec<Result<Reply>>> {
+        self.run_all(commands, Repeat::Once)
+    }
+
+    /// The same for [`write`](Self::write).
+    pub(crate) fn write_all(self: &Arc<Self>, commands: &[Cmd]) -> Result<Vec<Result<Reply>>> {
+        self.run_all(commands, Repeat::Never)
+    }
+
+    fn run_all(self: &Arc<Self>, commands: &[Cmd], repeat: Repeat) -> Result<Vec<Result<Reply>>> {
         if commands.is_empty() {
             return Ok(Vec::new());
         }
         self.admit()?;
         let mut way = self.servers.way()?;
-        self.health.judge(way.send_all(commands))
+        let mut outcome = way.send_all(commands);
+        if repeat == Repeat::Once && was_cut(&outcome) {
+            outcome = way.send_all(commands);
+        }
+        self.health.judge_all(outcome)
     }
 
     /// A place for a command about `key` that blocks, or none: all are still taken after `patience`.

@@ -31,7 +31,7 @@ impl Cache {
         let found = stored(&self.core, &keys)?;
         found
             .into_iter()
-            .map(|stored| self.decoded(stored, started))
+            .map(|stored| self.decoded(stored?, started))
             .collect()
     }
 
@@ -58,11 +58,11 @@ impl Cache {
             commands.push(command::set(
                 key,
                 &encoded.bytes,
-                &settings.storing(&policy, None, &tags, None),
+                &settings.storing(&policy, None, &tags),
             ));
         }
         keys.iter().for_each(|key| flights.close(key));
-        let replies = self.core.link.run_all(&commands);
+        let replies = self.core.link.write_all(&commands);
         keys.iter().for_each(|key| flights.close(key));
         for reply in replies? {
             reply::stored(&reply?.value)?;
@@ -82,7 +82,7 @@ impl Cache {
             .iter()
             .map(|key| command::unlink(std::slice::from_ref(key)))
             .collect();
-        let replies = self.core.link.run_all(&commands);
+        let replies = self.core.link.write_all(&commands);
         keys.iter().for_each(|key| self.core.flights.close(key));
         let mut deleted = 0;
         for reply in replies? {
@@ -93,9 +93,13 @@ impl Cache {
     }
 }
 
-/// The stored forms of fresh values. In a cluster the keys are on several nodes. A key whose deletion
-/// is owed has none: that is asked first, since it may be paid before the reply is here.
-pub(crate) fn stored(core: &Arc<Core>, keys: &[String]) -> Result<Vec<Option<Bytes>>> {
+/// The stored form of a fresh value, or why it could not be read.
+type Read = Result<Option<Bytes>>;
+
+/// The stored forms of fresh values. In a cluster the keys are on several nodes: what one of them can't
+/// read the others may. A key whose deletion is owed has none: that is asked first, since it may be paid
+/// before the reply is here.
+pub(crate) fn stored(core: &Arc<Core>, keys: &[String]) -> Result<Vec<Read>> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
@@ -104,18 +108,20 @@ pub(crate) fn stored(core: &Arc<Core>, keys: &[String]) -> Result<Vec<Option<Byt
         #[cfg(feature = "cluster")]
         Nodes::Cluster(_) => {
             let commands: Vec<Cmd> = keys.iter().map(|key| command::get(key)).collect();
-            let replies = core.link.run_all(&commands)?;
+            let replies = core.link.read_all(&commands)?;
             replies
                 .into_iter()
                 .map(|reply| reply::optional_bytes(reply?.value, "CACHE.GET"))
-                .collect::<Result<Vec<_>>>()?
+                .collect()
         }
         Nodes::One(_) => {
-            reply::many_bytes(core.link.read(&command::get_many(keys))?, "CACHE.MGET")?
+            let reply = core.link.read(&command::get_many(keys))?;
+            let found = reply::many_bytes(reply, "CACHE.MGET")?;
+            found.into_iter().map(Ok).collect::<Vec<Read>>()
         }
     };
-    for (value, owed) in found.iter_mut().zip(owed) {
-        value.take_if(|_| owed);
+    for (read, _) in found.iter_mut().zip(owed).filter(|(_, owed)| *owed) {
+        *read = Ok(None);
     }
     Ok(found)
 }

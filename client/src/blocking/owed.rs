@@ -53,7 +53,7 @@ fn delete_all(core: &Arc<Core>, settling: &Settling) {
 fn delete(core: &Arc<Core>, settling: &Settling, debts: &[Debt]) {
     let unlink = |(key, _): &Debt| command::unlink(std::slice::from_ref(key));
     let commands: Vec<Cmd> = debts.iter().map(unlink).collect();
-    if let Ok(replies) = core.link.run_all(&commands) {
+    if let Ok(replies) = core.link.write_all(&commands) {
         let deleted = debts.iter().zip(replies).filter(|(_, reply)| reply.is_ok());
         settling.strike_out(deleted.map(|(debt, _)| debt));
     }

@@ -15,6 +15,7 @@ use super::lease::{Bond, Lease};
 use super::pool::Place;
 use crate::computed::Source;
 use crate::error::{Error, Result};
+use crate::failure::{Failure, failure_of};
 use crate::health::was_cut;
 use crate::policy::Policy;
 use crate::protocol::command::{self, Asking, Token};
@@ -60,21 +61,31 @@ type Answered = Result<(Answer, Bond)>;
 /// How much later than its `WAIT` the server may answer: it notices timeouts ten times a second.
 const SLACK: Duration = Duration::from_millis(250);
 
-/// Asks the server, and waits as long as the policy allows while somebody else computes.
-pub(crate) fn take(core: &Arc<Core>, key: &str, policy: &Policy) -> Turn {
+/// Asks the server, and waits until `deadline` while somebody else computes.
+pub(crate) fn take(core: &Arc<Core>, key: &str, policy: &Policy, deadline: Instant) -> Turn {
     let settings = &core.settings;
     let call = Call {
         core,
         key,
         asking: settings.asking(policy),
         lease: settings.lease(policy),
-        deadline: after(settings.patience(policy)),
+        deadline,
     };
     match call.ask() {
         Ok((Answer::Busy, _)) => call.wait(),
         Ok((answer, bond)) => told(answer, |token| call.granted(token, bond, None)),
-        Err(_) => Turn::Bypass(Bypass::Unavailable(None)),
+        Err(error) => unanswered(&error, None),
     }
+}
+
+/// What follows from a question that has got no useful answer.
+fn unanswered(error: &Error, ticket: Option<Ticket>) -> Turn {
+    Turn::Bypass(match failure_of(error) {
+        Failure::OfServer => Bypass::Unavailable(ticket),
+        // The server is there: who comes later may have heard of a change from it, and must not be
+        // given what was read from the source before.
+        Failure::OfCommand => Bypass::Alone,
+    })
 }
 
 /// What follows from an answer that came at once, other than busy.
@@ -162,7 +173,7 @@ impl Call<'_> {
                     turn => turn,
                 }
             }
-            Err(_) => Turn::Bypass(Bypass::Unavailable(ticket)),
+            Err(error) => unanswered(&error, ticket),
         }
     }
 

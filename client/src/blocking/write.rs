@@ -98,7 +98,7 @@ impl<'a> Writing<'a> {
             command::unlink(std::slice::from_ref(key)),
             command::get_or_lock(key, &asking),
         ];
-        let mut replies = core.link.run_all(&commands)?.into_iter();
+        let mut replies = core.link.read_all(&commands)?.into_iter();
         let (Some(Ok(_)), Some(asked)) = (replies.next(), replies.next()) else {
             return Ok(None);
         };
@@ -133,5 +133,5 @@ fn store<T: Encode + ?Sized>(core: &Arc<Core>, lease: Lease, policy: &Policy, va
         return false;
     };
     let tags = core.settings.tags(policy, &[]);
-    lease.fill(encoded, core.settings.storing(policy, ttl, &tags, None))
+    lease.fill(encoded, core.settings.storing(policy, ttl, &tags))
 }

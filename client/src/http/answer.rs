@@ -28,6 +28,10 @@ pub(crate) fn served(
         headers.remove(header::CONTENT_LENGTH);
     } else if request.method == Method::GET {
         *response.body_mut() = body_for(request, stored.body, response.status_mut(), &mut headers);
+    } else {
+        // Else a router might take the length of what is sent, which is nothing.
+        let length = HeaderValue::from(stored.body.len());
+        headers.entry(header::CONTENT_LENGTH).or_insert(length);
     }
     let age = stored.terms.freshness.age(now_ms());
     headers.insert(header::AGE, HeaderValue::from(age));

@@ -12,15 +12,16 @@ use tracing::Instrument;
 use super::answer::{empty, passed, served};
 use super::body::{BoxError, CacheBody};
 use super::fetch::Fetch;
-use super::find::{Found, Manner, Search};
+use super::find::{Found, Kept, Manner, Search};
 use super::layer::Shared;
 use super::rules::directives::Directives;
 use super::status::{Forward, Report};
-use super::{key, purge};
+use super::{key, owed, purge};
+use crate::stats::Event;
 
 pub(crate) async fn handle<S, B, R>(
     shared: Arc<Shared>,
-    mut inner: S,
+    inner: S,
     request: Request<B>,
 ) -> Result<Response<CacheBody>, S::Error>
 where
@@ -51,8 +52,24 @@ where
     } else {
         Forward::Method
     };
+    forwarded(&shared, inner, request, body, why).await
+}
+
+/// What has nothing to do with the cache.
+async fn forwarded<S, B, R>(
+    shared: &Shared,
+    mut inner: S,
+    request: Parts,
+    body: B,
+    why: Forward,
+) -> Result<Response<CacheBody>, S::Error>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+{
     let response = inner.call(Request::from_parts(request, body)).await?;
-    Ok(passed(&shared, response, Report::forwarded(why)))
+    Ok(passed(shared, response, Report::forwarded(why)))
 }
 
 /// A request that may change something at the origin, and the invalidation of what it has changed.
@@ -107,6 +124,11 @@ where
     R: Body<Data = Bytes> + Send + 'static,
     R::Error: Into<BoxError>,
 {
+    if owed::is_owed(&shared, &resource) {
+        // What Redis has is older than a change that has passed here.
+        shared.cache.core.metrics.record(Event::Bypassed);
+        return forwarded(&shared, inner, request, body, Forward::Bypass).await;
+    }
     let client = Directives::of_request(&request.headers);
     let manner = Manner::of(&request, &client);
     let search = Search::new(&shared, &resource, &request.headers, &client);
@@ -124,7 +146,7 @@ where
             let answer = served(&shared, &request, (*response).clone(), report);
             let fetch = Fetch::new(shared, inner, request, manner).with(
                 slot,
-                Some(response),
+                Some(Kept::stale(response)),
                 Forward::Stale,
             );
             tokio::spawn(fetch.in_background().in_current_span());

@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use super::answer::{empty, handed_on, passed, served, tags_of, unless_client_has};
 use super::body::{BoxError, CacheBody, Copied, is_complete};
-use super::find::{Manner, now_ms};
+use super::find::{Kept, Manner, now_ms};
 use super::layer::Shared;
 use super::rules::date::date_on_arrival;
 use super::rules::freshness::{Freshness, initial_age};
@@ -33,7 +33,7 @@ pub(crate) struct Fetch<S> {
     request: Parts,
     manner: Manner,
     slot: Option<Slot>,
-    stored: Option<Box<stored::Response>>,
+    stored: Option<Kept>,
     why: Forward,
 }
 
@@ -50,12 +50,7 @@ impl<S> Fetch<S> {
         }
     }
 
-    pub(crate) fn with(
-        mut self,
-        slot: Option<Slot>,
-        stored: Option<Box<stored::Response>>,
-        why: Forward,
-    ) -> Self {
+    pub(crate) fn with(mut self, slot: Option<Slot>, stored: Option<Kept>, why: Forward) -> Self {
         (self.slot, self.stored, self.why) = (slot, stored, why);
         self
     }
@@ -87,7 +82,8 @@ impl<S> Fetch<S> {
         R: Body<Data = Bytes> + Send + 'static,
         R::Error: Into<BoxError>,
     {
-        let keeper = self.slot.as_ref().map(Slot::keep);
+        let limit = self.shared.fetch_limit;
+        let keeper = self.slot.as_ref().map(|slot| slot.keep_for(limit));
         let mut validated = self.validated().is_some();
         let mut requested_ms = now_ms();
         let mut outcome = self.ask(body, validated).await;
@@ -118,7 +114,7 @@ impl<S> Fetch<S> {
 
     /// What is stored, if the origin can be asked whether it has changed.
     fn validated(&self) -> Option<&stored::Response> {
-        let stored = self.stored.as_deref();
+        let stored = self.stored.as_ref().map(|kept| &*kept.response);
         stored.filter(|stored| has_validator(&stored.headers))
     }
 
@@ -151,7 +147,7 @@ impl<S> Fetch<S> {
             return false;
         };
         response.status() == StatusCode::NOT_MODIFIED
-            && !confirms(response.headers(), &stored.headers)
+            && !confirms(response.headers(), &stored.response.headers)
     }
 
     /// Ends the slot, if there is one, without letting the client wait for that.
@@ -173,8 +169,7 @@ impl<S> Fetch<S> {
     }
 
     fn can_cover(&self) -> bool {
-        let stored = self.stored.as_ref();
-        stored.is_some_and(|stored| stored.terms.may_cover_for_origin(now_ms()))
+        self.stored.as_ref().is_some_and(Kept::may_cover_for_origin)
     }
 
     /// The origin fails, and what is stored is served in its place.
@@ -186,7 +181,7 @@ impl<S> Fetch<S> {
             ..self.report(status)
         };
         match self.stored.take() {
-            Some(stored) => served(&self.shared, &self.request, *stored, report),
+            Some(stored) => served(&self.shared, &self.request, *stored.response, report),
             None => empty(&self.shared, StatusCode::BAD_GATEWAY, report),
         }
     }
@@ -197,7 +192,7 @@ impl<S> Fetch<S> {
         let Some(stored) = self.stored.take() else {
             return empty(&self.shared, StatusCode::BAD_GATEWAY, report);
         };
-        self.refreshed(*stored, &mut head.headers, requested_ms, report)
+        self.refreshed(*stored.response, &mut head.headers, requested_ms, report)
     }
 
     /// The origin has answered a `HEAD`: what is stored is refreshed if the answer is about it.
@@ -208,7 +203,8 @@ impl<S> Fetch<S> {
     {
         let report = self.report(Some(response.status()));
         let (mut head, body) = response.into_parts();
-        let stored = self.stored.take().filter(|stored| {
+        let stored = self.stored.take().map(|kept| kept.response);
+        let stored = stored.filter(|stored| {
             head.status == stored.status && describes(&head.headers, &stored.headers)
         });
         match stored {

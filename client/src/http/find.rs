@@ -32,7 +32,7 @@ pub(crate) enum Found {
     /// Ask the origin. Without a slot its answer is not stored.
     Forward {
         slot: Option<Slot>,
-        stored: Option<Box<Response>>,
+        stored: Option<Kept>,
         why: Forward,
     },
 }
@@ -87,13 +87,26 @@ pub(crate) struct Place {
     pub(crate) key: String,
 }
 
-/// A response, and whether the server says that it is stale.
-struct Kept {
-    response: Box<Response>,
+/// A response, and whether the server says that it is stale: it may have been marked before its time.
+pub(crate) struct Kept {
+    pub(crate) response: Box<Response>,
     is_stale: bool,
 }
 
 impl Kept {
+    pub(crate) fn stale(response: Box<Response>) -> Self {
+        Self {
+            response,
+            is_stale: true,
+        }
+    }
+
+    /// Whether it may be served because the origin fails.
+    pub(crate) fn may_cover_for_origin(&self) -> bool {
+        let terms = &self.response.terms;
+        terms.may_cover_for_origin(self.is_stale, now_ms())
+    }
+
     fn reuse(&self, client: &Directives) -> Reuse {
         self.response.terms.reuse(client, self.is_stale, now_ms())
     }
@@ -249,20 +262,20 @@ impl<'a> Search<'a> {
             Reuse::Validate if slot.is_none() && kept.response.terms.can_be_fresh() => {
                 Box::pin(self.validated_by_others(place, kept)).await
             }
-            Reuse::Validate => self.missed(slot, Some(kept.response), Forward::Stale),
+            Reuse::Validate => self.missed(slot, Some(kept), Forward::Stale),
             Reuse::Reload => {
                 let slot = match slot {
                     Some(slot) => Some(slot),
                     None => Box::pin(self.slot_beside_fresh(&place)).await,
                 };
-                self.missed(slot, Some(kept.response), Forward::Request)
+                self.missed(slot, Some(kept), Forward::Request)
             }
         }
     }
 
     /// Somebody is asking the origin already: waits for the answer.
     async fn validated_by_others(&self, place: Place, stale: Kept) -> Found {
-        let lease = match turn::decide_fresh(self.core(), &place.key, &self.shared.policy).await {
+        let slot = match turn::decide_fresh(self.core(), &place.key, &self.shared.policy).await {
             Turn::Serve { value, .. } => {
                 if let Some(response) = response(value) {
                     let kept = Kept {
@@ -273,17 +286,17 @@ impl<'a> Search<'a> {
                         return self.usable(kept, None, true);
                     }
                 }
-                None
+                // It is fresh by the server's clock, and no more by that of this process.
+                Box::pin(self.slot_beside_fresh(&place)).await
             }
-            Turn::Refresh { lease, .. } | Turn::Compute(lease) => Some(lease),
+            Turn::Refresh { lease, .. } | Turn::Compute(lease) => Some(Slot::new(place, lease)),
             // The origin has just failed, and is let alone.
-            Turn::Bypass(_) if stale.response.terms.may_cover_for_origin(now_ms()) => {
+            Turn::Bypass(_) if stale.may_cover_for_origin() => {
                 return self.covering(stale);
             }
             Turn::Bypass(_) => None,
         };
-        let slot = lease.map(|lease| Slot::new(place, lease));
-        self.missed(slot, Some(stale.response), Forward::Stale)
+        self.missed(slot, Some(stale), Forward::Stale)
     }
 
     /// The right to replace a response that is fresh for everybody else.
@@ -353,7 +366,7 @@ impl<'a> Search<'a> {
                     Reuse::Reload => Forward::Request,
                     _ => Forward::Stale,
                 };
-                self.missed(slot, Some(kept.response), why)
+                self.missed(slot, Some(kept), why)
             }
         }
     }
@@ -389,7 +402,7 @@ impl<'a> Search<'a> {
     }
 
     /// Nothing that is there will do.
-    fn missed(&self, slot: Option<Slot>, stored: Option<Box<Response>>, why: Forward) -> Found {
+    fn missed(&self, slot: Option<Slot>, stored: Option<Kept>, why: Forward) -> Found {
         self.core().metrics.record(Event::Miss);
         Found::Forward { slot, stored, why }
     }

@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) pass_for: Duration,
     /// For how long a failing origin is let alone while there is something stale to serve.
     pub(crate) backoff: Duration,
+    /// For how long one call of the origin keeps others waiting.
+    pub(crate) fetch_limit: Duration,
     pub(crate) guard: Option<Guard>,
     /// Tags to be invalidated.
     pub(crate) owed: Arc<Debts>,
@@ -73,6 +75,7 @@ impl CacheLayer {
                 keep_stale: Duration::from_secs(60 * 60),
                 pass_for: Duration::from_secs(1),
                 backoff: Duration::from_secs(5),
+                fetch_limit: Duration::from_secs(60),
                 guard: None,
                 owed: Arc::default(),
             },
@@ -138,6 +141,13 @@ impl CacheLayer {
     /// default, a minute at most (`cache.max-lease-time`).
     pub fn backoff(mut self, time: Duration) -> Self {
         self.shared.backoff = time;
+        self
+    }
+
+    /// For how long one call of the service is waited for by others: a minute by default, and then the rest of
+    /// its lease. What takes longer, head and body, is not stored, and the next request has its turn.
+    pub fn fetch_limit(mut self, time: Duration) -> Self {
+        self.shared.fetch_limit = time;
         self
     }
 

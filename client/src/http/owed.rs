@@ -1,6 +1,7 @@
 //! Invalidations that Redis was not there for. The origin has changed, so what is stored must go as
 //! soon as Redis is back.
 
+use super::key;
 use super::layer::Shared;
 use crate::Cache;
 use crate::debts::Settling;
@@ -11,6 +12,11 @@ pub(crate) fn invalidate_later(shared: &Shared, tags: Vec<String>) {
     if let Some(settling) = shared.owed.settle() {
         tokio::spawn(invalidate_until_over(shared.cache.clone(), settling));
     }
+}
+
+/// Whether what is stored for a resource is to be invalidated.
+pub(crate) fn is_owed(shared: &Shared, resource: &str) -> bool {
+    shared.owed.any() && shared.owed.includes(&key::resource_tag(resource))
 }
 
 async fn invalidate_until_over(cache: Cache, mut settling: Settling) {

@@ -28,8 +28,10 @@ impl Slot {
         Self { place, lease }
     }
 
-    pub(crate) fn keep(&self) -> Keeper {
-        self.lease.keep()
+    /// Others wait no longer than this for one call of the origin, which nobody may have an interest in
+    /// any more.
+    pub(crate) fn keep_for(&self, limit: Duration) -> Keeper {
+        self.lease.keep_for(limit)
     }
 
     /// Stores a response to a request with these fields.
@@ -102,12 +104,13 @@ impl Slot {
         shared.cache.core.settings.tags(&shared.policy, &own)
     }
 
-    /// Removes what is stored: the origin has replaced it by something that can't be.
+    /// Removes what is stored: the origin has replaced it by something that can't be. Those who wait are
+    /// sent to the origin first: removing it would only let them try one after the other.
     pub(crate) async fn forget(self, shared: &Shared) {
         let unlink = command::unlink(std::slice::from_ref(&self.place.key));
-        if shared.cache.core.link.write(&unlink).await.is_err() {
-            self.give_up().await;
-        }
+        self.pass(shared.pass_for).await;
+        // If it fails, the next answer of the origin removes it.
+        let _ = shared.cache.core.link.write(&unlink).await;
     }
 
     /// Lets the next request try.

@@ -85,6 +85,12 @@ impl History {
         before(&self.all) && tags.iter().all(unchanged)
     }
 
+    /// Whether this tag, or one that shares its slot, has changed since `asked`.
+    pub(super) fn has_tag_changed(&self, tag: &[u8], asked: Moment) -> bool {
+        let TagSlot(slot) = self.slot(tag);
+        self.tags[usize::from(slot)].load(Ordering::Acquire) > asked.0
+    }
+
     fn key(&self, key: &str) -> MutexGuard<'_, Moment> {
         let slot = self.hasher.hash_one(key) as usize % KEY_SLOTS;
         self.keys[slot]

@@ -102,7 +102,7 @@ impl Store {
 
     /// Whether `tag` was forgotten since.
     pub(super) fn has_forgotten_tag(&self, tag: &[u8], since: Asked) -> bool {
-        !self.history.holds(since.moment, &[self.history.slot(tag)])
+        self.history.has_tag_changed(tag, since.moment)
     }
 
     pub(super) fn clear(&self) {

@@ -15,12 +15,13 @@ mod settings;
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, body::Incoming};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use larder_client::Cache;
 use larder_client::http::{CacheBody, CacheService};
 use tokio::net::{TcpListener, TcpStream};
@@ -51,10 +52,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
         settings.origin
     );
     loop {
-        let (connection, _) = listener.accept().await?;
-        tokio::spawn(serve(connection, service.clone()));
+        match listener.accept().await {
+            Ok((connection, _)) => drop(tokio::spawn(serve(connection, service.clone()))),
+            // Too many connections, say. Those that are open go on, and make room.
+            Err(error) => {
+                eprintln!("larder-proxy: no connection was accepted: {error}");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
     }
 }
+
+/// How long no connection is accepted after one that could not be.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves one connection until the client closes it.
 async fn serve(connection: TcpStream, service: CacheService<Origin>) {
@@ -65,6 +75,8 @@ async fn serve(connection: TcpStream, service: CacheService<Origin>) {
         async move { Ok::<_, Infallible>(answered(service, request).await) }
     });
     let served = http1::Builder::new()
+        // With it, whoever sends no request is let go after half a minute.
+        .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(connection), answer)
         .await;
     if let Err(error) = served {

@@ -5,13 +5,17 @@
 
 use hyper::header::{CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use hyper::http::uri::Authority;
-use hyper::{HeaderMap, Request, Version};
+use hyper::{HeaderMap, Method, Request, Version};
 
 use crate::hop_by_hop;
 
 /// A request without what its client meant for this connection, and with the host of its target. None
-/// if there can be two opinions about its host (RFC 9112 §3.2).
+/// if there can be two opinions about its host (RFC 9112 §3.2), or if it is not for the origin: who
+/// may name another host by `CONNECT` reaches whatever the proxy can.
 pub(crate) fn normalized<B>(mut request: Request<B>) -> Option<Request<B>> {
+    if request.method() == Method::CONNECT || request.uri().path_and_query().is_none() {
+        return None;
+    }
     let named = named_host(request.headers())?;
     if named.is_none() && request.version() >= Version::HTTP_11 {
         return None;
@@ -87,6 +91,18 @@ mod tests {
         assert!(sent(Version::HTTP_10, "/", &[]).is_some());
         let twice: &[(&str, &[u8])] = &[("host", b"site"), ("host", b"site")];
         assert_eq!(sent(Version::HTTP_10, "/", twice), None);
+    }
+
+    #[test]
+    fn nobody_is_connected_to_another_host() {
+        for (method, target) in [
+            (Method::CONNECT, "elsewhere:80"),
+            (Method::GET, "elsewhere:80"),
+        ] {
+            let request = Request::builder().method(method).uri(target);
+            let request = request.header(HOST, "site").body(()).expect("a request");
+            assert!(normalized(request).is_none());
+        }
     }
 
     #[test]

@@ -96,13 +96,12 @@ impl Terms {
         !self.always_validate && self.freshness.lifetime > self.freshness.initial_age
     }
 
-    /// Whether it may be served because the origin fails.
-    pub(crate) fn may_cover_for_origin(&self, now_ms: u64) -> bool {
-        !self.always_validate
-            && self.freshness.stale_for(now_ms)
-                < self
-                    .stale_if_error
-                    .max(u64::from(self.freshness.is_fresh(now_ms)))
+    /// Whether it may be served because the origin fails. One that is fresh may, unless it has been marked
+    /// as stale.
+    pub(crate) fn may_cover_for_origin(&self, is_marked: bool, now_ms: u64) -> bool {
+        let is_fresh = self.freshness.is_fresh(now_ms) && !is_marked;
+        let stale_for = self.freshness.stale_for(now_ms);
+        !self.always_validate && (is_fresh || stale_for < self.stale_if_error)
     }
 
     /// For how long after it has become stale it can be of use, in seconds.
@@ -159,7 +158,7 @@ mod tests {
             let control = format!("stale-while-revalidate=5, stale-if-error=5, {strict}");
             assert_eq!(after(terms(&control, 10), 10), Reuse::Validate, "{strict}");
             assert!(
-                !terms(&control, 10).may_cover_for_origin(NOW_MS + 10_000),
+                !terms(&control, 10).may_cover_for_origin(false, NOW_MS + 10_000),
                 "{strict}"
             );
         }
@@ -205,7 +204,7 @@ mod tests {
                 initial_age: 0,
                 lifetime: 10,
             };
-            Terms::of(&lenient, &headers, freshness).may_cover_for_origin(NOW_MS + 12_000)
+            Terms::of(&lenient, &headers, freshness).may_cover_for_origin(false, NOW_MS + 12_000)
         };
         assert!(covers("max-age=10") && covers("s-maxage=10, stale-if-error=5"));
         assert!(!covers("s-maxage=10") && !covers("max-age=10, must-revalidate"));
@@ -214,8 +213,9 @@ mod tests {
     #[test]
     fn a_failing_origin_is_covered_for_as_long_as_allowed() {
         let stored = terms("stale-if-error=5", 10);
-        assert!(stored.may_cover_for_origin(NOW_MS));
-        assert!(stored.may_cover_for_origin(NOW_MS + 14_000));
-        assert!(!stored.may_cover_for_origin(NOW_MS + 15_000));
+        assert!(stored.may_cover_for_origin(false, NOW_MS));
+        assert!(!terms("must-revalidate", 10).may_cover_for_origin(true, NOW_MS));
+        assert!(stored.may_cover_for_origin(false, NOW_MS + 14_000));
+        assert!(!stored.may_cover_for_origin(false, NOW_MS + 15_000));
     }
 }

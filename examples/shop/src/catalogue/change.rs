@@ -27,12 +27,15 @@ pub(super) async fn update(
     Path(id): Path<i64>,
     Json(edit): Json<Edit>,
 ) -> Result<Json<Product>, Failure> {
-    let before = shop.products.load(&id).await?.ok_or(Failure::NotFound)?;
-    let [product, ..] = before.tags();
-    let after = before.edited(edit)?;
-    shop.products.save(&id, &after).await?;
-    invalidate(&shop.cache, vec![product]).await;
-    Ok(Json(after))
+    finished(async move {
+        let before = shop.products.load(&id).await?.ok_or(Failure::NotFound)?;
+        let [product, ..] = before.tags();
+        let after = before.edited(edit)?;
+        shop.products.save(&id, &after).await?;
+        invalidate(&shop.cache, vec![product]).await;
+        Ok(Json(after))
+    })
+    .await
 }
 
 /// Adds a product.
@@ -50,10 +53,22 @@ pub(super) async fn remove(
     State(shop): State<Arc<Shop>>,
     Path(id): Path<i64>,
 ) -> Result<StatusCode, Failure> {
-    let product = shop.products.load(&id).await?.ok_or(Failure::NotFound)?;
-    shop.products.remove(&id).await?;
-    invalidate(&shop.cache, with_catalogue(&product)).await;
-    Ok(StatusCode::NO_CONTENT)
+    finished(async move {
+        let product = shop.products.load(&id).await?.ok_or(Failure::NotFound)?;
+        shop.products.remove(&id).await?;
+        invalidate(&shop.cache, with_catalogue(&product)).await;
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
+}
+
+/// What a change comes to, which goes on if its client goes away: the database would have changed, and the
+/// cache not know. (Where the layer is, it sees to that.)
+async fn finished<T: Send + 'static>(
+    change: impl Future<Output = Result<T, Failure>> + Send + 'static,
+) -> Result<T, Failure> {
+    let ended = tokio::spawn(change).await;
+    ended.unwrap_or_else(|ended| Err(Failure::Machine(ended.to_string())))
 }
 
 fn with_catalogue(product: &Product) -> Vec<String> {
