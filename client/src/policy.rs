@@ -78,7 +78,8 @@ impl Policy {
 
     /// Lets a caller recompute a value before it ends: the likelier the nearer its end, and the
     /// longer it took to compute. 1 is the usual `beta`, more is earlier ("`XFetch`": Vattani,
-    /// Chierichetti, Lowenstein, *Optimal Probabilistic Cache Stampede Prevention*, VLDB 2015).
+    /// Chierichetti, Lowenstein, *Optimal Probabilistic Cache Stampede Prevention*, VLDB 2015). It does
+    /// not apply to the fresh values of a batch.
     pub fn early(mut self, beta: f64) -> Self {
         self.early = Some(beta);
         self

@@ -371,13 +371,14 @@ impl<'a> Expansion<'a> {
         }
     }
 
+    /// Those of the function, also those that stand in its body, as they are written before it.
     fn attributes(&self, is_meant: impl Fn(&Attribute) -> bool) -> impl Iterator<Item = Attribute> {
-        self.function
-            .item
-            .attrs
-            .iter()
-            .filter(move |attribute| is_meant(attribute))
-            .cloned()
+        let attributes = self.function.item.attrs.iter();
+        let meant = attributes.filter(move |attribute| is_meant(attribute));
+        meant.map(|attribute| Attribute {
+            style: syn::AttrStyle::Outer,
+            ..attribute.clone()
+        })
     }
 }
 

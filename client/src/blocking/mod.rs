@@ -14,7 +14,8 @@
 //!
 //! Threads of its own it has only where something must go on without a caller: one renews leases
 //! while anything is computed, and there is one for each probe of a dead server, each key waited for in
-//! the server, each value recomputed behind a stale one, and for deletions that are made up for.
+//! the server, each value recomputed behind a stale one, each sentinel while it is asked, and for deletions that are made up
+//! for.
 //!
 //! A server that accepts a connection and then says nothing is given up after
 //! [`connect_timeout`](crate::Builder::connect_timeout). How long the look-up of a host's name may take is

@@ -301,3 +301,42 @@ fn batches_that_nobody_can_serve_open_the_breaker() {
     let error = cache.get_many::<u8, _>(&keys).unwrap_err();
     assert!(matches!(error, Error::Unavailable), "{error:?}");
 }
+
+#[test]
+fn a_node_that_fails_spoils_only_its_own_keys_of_a_batch() {
+    let cluster = Cluster::of_primaries(3, "");
+    let keys = keys("k");
+    let entries: Vec<(&String, usize)> = keys.iter().map(|key| (key, 1)).collect();
+    cache_of(&cluster).set_many(&entries, minute()).unwrap();
+    let of_first = cluster.client(0).int("DBSIZE");
+    cluster
+        .client(0)
+        .check("ACL SETUSER default -cache.get", "OK");
+    let cache = cache_of(&cluster);
+    let compute =
+        |missing: Vec<String>| Ok::<_, ()>(missing.into_iter().map(|key| (key, 2)).collect());
+    let found = cache.get_or_compute_many(&keys, minute(), compute);
+    let sum: usize = found.unwrap().into_values().sum();
+    let of_first = usize::try_from(of_first).unwrap();
+    assert_eq!(sum, 30 + of_first);
+    let stats = cache.stats();
+    let counted = [stats.hits, stats.bypasses, stats.errors].map(|n| usize::try_from(n).unwrap());
+    assert_eq!(counted, [30 - of_first, of_first, of_first]);
+}
+
+#[test]
+fn the_servers_statistics_are_those_of_all_primaries() {
+    let cluster = Cluster::of_primaries(3, "");
+    let cache = cache_of(&cluster);
+    for key in keys("k") {
+        assert_eq!(cache.get::<u8>(&key).unwrap(), None);
+        cache.set(&key, &1_u8, minute()).unwrap();
+    }
+    let stats = cache.server_stats().unwrap();
+    let [misses, entries] = ["misses", "entries"].map(|name| stats[name].to_string());
+    assert_eq!([misses, entries], ["30", "30"]);
+    cluster
+        .client(1)
+        .check("ACL SETUSER default -cache.stats", "OK");
+    assert!(cache.server_stats().is_err());
+}

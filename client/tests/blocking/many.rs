@@ -202,3 +202,19 @@ fn many_keys_of_a_frozen_server_cost_one_timeout() {
     assert!(before.elapsed() < millis(1500), "{:?}", before.elapsed());
     server.thaw();
 }
+
+#[test]
+fn a_batch_outlives_a_connection_that_was_closed() {
+    let (server, cache) = started();
+    let entries = [("a", 1_u8), ("b", 2)];
+    cache.set_many(&entries, minute()).unwrap();
+    let cut = || server.client().text("CLIENT KILL TYPE normal SKIPME yes");
+    cut();
+    let found = cache.get_many::<u8, _>(&["a", "b"]).unwrap();
+    assert_eq!(found, [Some(1), Some(2)]);
+    cut();
+    let save = || Ok::<_, ()>(());
+    cache.write_through("c", minute(), &3_u8, save).unwrap();
+    assert_eq!(cache.get::<u8>("c").unwrap(), Some(3));
+    assert_eq!(cache.stats().errors, 0);
+}

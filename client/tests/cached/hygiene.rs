@@ -148,6 +148,18 @@ async fn fibonacci(cache: &Cache, calls: &Calls, n: u64) -> u64 {
     Box::pin(fibonacci(cache, calls, n - 1)).await + Box::pin(fibonacci(cache, calls, n - 2)).await
 }
 
+#[cached(cache = cache, ttl = MINUTE, skip(cache))]
+async fn with_attributes_inside(cache: &Cache, id: u64) -> u64 {
+    #![allow(clippy::identity_op, reason = "it is what is tested")]
+    id + 0
+}
+
+#[tokio::test]
+async fn attributes_may_stand_in_the_body() {
+    let (_server, cache) = started();
+    assert_eq!(with_attributes_inside(&cache, 7).await, 7);
+}
+
 #[tokio::test]
 async fn recursion_goes_through_the_cache() {
     let ((_server, cache), calls) = (started(), Calls::default());

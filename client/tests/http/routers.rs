@@ -21,7 +21,13 @@ fn pages(layer: CacheLayer) -> Router {
 }
 
 async fn visit(router: &Router, path: &str) -> Reply {
-    let request = Request::get(path)
+    send(router, "GET", path).await
+}
+
+async fn send(router: &Router, method: &str, path: &str) -> Reply {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
         .header("host", "site")
         .body(Body::empty());
     let response = router.clone().call(request.unwrap()).await.unwrap();
@@ -44,4 +50,17 @@ async fn nested_routes_with_the_same_ending_are_told_apart() {
         .await;
     }
     assert_eq!(visit(&router, "/one/a").await.body, "/one/a");
+}
+
+#[tokio::test]
+async fn rfc_9110_8_6_head_says_how_long_the_page_is() {
+    let server = Server::start();
+    let router = pages(CacheLayer::new(&cache(&server)));
+    until("it is stored", async || visit(&router, "/a").await.is_hit()).await;
+    let reply = send(&router, "HEAD", "/a").await;
+    assert!(reply.is_hit(), "{reply:?}");
+    assert_eq!(
+        (reply.field("content-length"), reply.body.as_str()),
+        ("2", "")
+    );
 }

@@ -173,3 +173,51 @@ async fn a_client_that_does_not_wait_has_a_lease_as_long_as_others() {
         () = until("there is a long lease", async || left() > 30_000) => {}
     }
 }
+
+#[tokio::test]
+async fn when_a_page_cannot_be_stored_any_more_its_clients_ask_side_by_side() {
+    let site = Site::answering(
+        |layer| layer,
+        async |_, call| {
+            if call == 1 {
+                let fields = [
+                    ("cache-control", "max-age=60"),
+                    ("age", "60"),
+                    ("etag", "\"a\""),
+                ];
+                return Ok(page(&fields, "old"));
+            }
+            tokio::time::sleep(millis(200)).await;
+            Ok(page(&[("cache-control", "private")], "own"))
+        },
+    );
+    site.get("/", &[]).await;
+    site.settled().await;
+    let started = Instant::now();
+    for (_, reply) in crowd(&site, 40, &[("plain", "yes")]).await {
+        assert_eq!(reply.body, "own");
+    }
+    assert!(started.elapsed() < millis(2500), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_call_that_hangs_does_not_keep_others_from_storing_the_page() {
+    let site = Site::answering(
+        |layer| {
+            let policy = Policy::default().lease(millis(200)).patience(millis(50));
+            layer.policy(policy).fetch_limit(millis(300))
+        },
+        async |_, call| {
+            if call == 1 {
+                std::future::pending::<()>().await;
+            }
+            Ok(page(&[("cache-control", "max-age=60")], call.to_string()))
+        },
+    );
+    let hangs = call(&site.service, "GET", "/", &[]);
+    assert!(tokio::time::timeout(millis(50), hangs).await.is_err());
+    until("another answer is stored", async || {
+        site.get("/", &[]).await.is_hit()
+    })
+    .await;
+}

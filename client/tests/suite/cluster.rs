@@ -240,3 +240,47 @@ async fn callers_wait_although_most_of_the_named_nodes_are_gone() {
     callers.join_all().await;
     assert_eq!(source.calls(), 5);
 }
+
+#[tokio::test]
+async fn a_node_that_fails_spoils_only_its_own_keys_of_a_batch() {
+    let cluster = Cluster::of_primaries(3, "");
+    let keys = keys("k");
+    let entries: Vec<(&String, usize)> = keys.iter().map(|key| (key, 1)).collect();
+    cache_of(&cluster)
+        .set_many(&entries, minute())
+        .await
+        .unwrap();
+    let of_first = cluster.client(0).int("DBSIZE");
+    cluster
+        .client(0)
+        .check("ACL SETUSER default -cache.get", "OK");
+    let cache = cache_of(&cluster);
+    let compute =
+        async |missing: Vec<String>| Ok::<_, ()>(missing.into_iter().map(|key| (key, 2)).collect());
+    let found = cache.get_or_compute_many(&keys, minute(), compute).await;
+    let sum: usize = found.unwrap().into_values().sum();
+    let of_first = usize::try_from(of_first).unwrap();
+    assert_eq!(sum, 30 + of_first);
+    let stats = cache.stats();
+    let counted = [stats.hits, stats.bypasses, stats.errors].map(|n| usize::try_from(n).unwrap());
+    assert_eq!(counted, [30 - of_first, of_first, of_first]);
+}
+
+#[tokio::test]
+async fn the_servers_statistics_are_those_of_all_primaries() {
+    let cluster = Cluster::of_primaries(3, "");
+    let cache = cache_of(&cluster);
+    for key in keys("k") {
+        assert_eq!(cache.get::<u8>(&key).await.unwrap(), None);
+        cache.set(&key, &1_u8, minute()).await.unwrap();
+        cache.get::<u8>(&key).await.unwrap();
+    }
+    let stats = cache.server_stats().await.unwrap();
+    let [hits, misses, entries, rate] =
+        ["hits", "misses", "entries", "hit-rate"].map(|name| stats[name].to_string());
+    assert_eq!([hits, misses, entries, rate], ["30", "30", "30", "0.5"]);
+    cluster
+        .client(1)
+        .check("ACL SETUSER default -cache.stats", "OK");
+    assert!(cache.server_stats().await.is_err());
+}

@@ -107,3 +107,22 @@ async fn without_redis_all_are_computed() {
     assert_eq!(squares(&cache, &["1", "2"], &asked).await.len(), 2);
     assert_eq!(*asked.lock().unwrap(), [vec!["1", "2"]]);
 }
+
+#[tokio::test]
+async fn a_batch_outlives_a_connection_that_was_closed() {
+    let (server, cache) = started();
+    let entries = [("a", 1_u8), ("b", 2)];
+    cache.set_many(&entries, minute()).await.unwrap();
+    let cut = || server.client().text("CLIENT KILL TYPE normal SKIPME yes");
+    cut();
+    let found = cache.get_many::<u8, _>(&["a", "b"]).await.unwrap();
+    assert_eq!(found, [Some(1), Some(2)]);
+    cut();
+    let save = || async { Ok::<_, ()>(()) };
+    cache
+        .write_through("c", minute(), &3_u8, save)
+        .await
+        .unwrap();
+    assert_eq!(cache.get::<u8>("c").await.unwrap(), Some(3));
+    assert_eq!(cache.stats().errors, 0);
+}

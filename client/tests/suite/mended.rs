@@ -371,3 +371,43 @@ async fn settings_that_make_no_sense_do_not_switch_the_cache_off() {
         assert_eq!(*asked.lock().unwrap(), n + 1, "{policy:?}");
     }
 }
+
+#[tokio::test]
+async fn whom_redis_has_answered_is_not_given_what_was_read_before() {
+    let (server, cache) = started();
+    server
+        .client()
+        .check("ACL SETUSER default -cache.getorlock", "OK");
+    let source = Counter::default();
+    let get = async |pause| {
+        let read = || source.next_after(millis(pause));
+        cache.get_or_compute("k", minute(), read).await
+    };
+    let later = async {
+        until("the first one reads", async || source.calls() == 1).await;
+        get(0).await
+    };
+    assert_eq!(tokio::join!(get(300), later), (Ok(1), Ok(2)));
+}
+
+#[tokio::test]
+async fn a_batch_has_the_patience_of_one_caller() {
+    let (server, cache) = started();
+    let keys: Vec<String> = (0..10).map(|n| format!("k{n}")).collect();
+    for key in &keys {
+        server
+            .client()
+            .text(format!("CACHE.GETORLOCK t:{key} LEASE 60000"));
+    }
+    let calls = Mutex::new(Vec::new());
+    let compute = async |missing: Vec<String>| {
+        calls.lock().unwrap().push(missing.len());
+        Ok::<_, ()>(missing.into_iter().map(|key| (key, 1_u8)).collect())
+    };
+    let before = Instant::now();
+    let policy = minute().patience(millis(400));
+    let found = cache.get_or_compute_many(&keys, policy, compute).await;
+    assert_eq!(found.unwrap().len(), 10);
+    assert_eq!(*calls.lock().unwrap(), [10], "they are computed together");
+    assert!(before.elapsed() < millis(2000), "{:?}", before.elapsed());
+}
