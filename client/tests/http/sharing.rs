@@ -182,7 +182,7 @@ async fn when_a_page_cannot_be_stored_any_more_its_clients_ask_side_by_side() {
             if call == 1 {
                 let fields = [
                     ("cache-control", "max-age=60"),
-                    ("age", "60"),
+                    ("age", "59"),
                     ("etag", "\"a\""),
                 ];
                 return Ok(page(&fields, "old"));
@@ -192,7 +192,11 @@ async fn when_a_page_cannot_be_stored_any_more_its_clients_ask_side_by_side() {
         },
     );
     site.get("/", &[]).await;
-    site.settled().await;
+    until("it is stored, and stale", async || {
+        let info = site.server.client().text("CACHE.INFO t:http:{site/}");
+        info.contains("stale")
+    })
+    .await;
     let started = Instant::now();
     for (_, reply) in crowd(&site, 40, &[("plain", "yes")]).await {
         assert_eq!(reply.body, "own");
