@@ -28,7 +28,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) {
             report.step(&format!("pages of {size} bytes, {visitors} at a time"));
             let rates = tournament(&runtime, &sites, options, visitors, size);
             report.paragraph(&format!(
-                "**{} bytes, {visitors} clients at a time:**\n",
+                "**{} bytes, clients at a time: {visitors}**\n",
                 grouped(size as f64)
             ));
             report.table(&compare(&sites, &rates));
