@@ -186,6 +186,11 @@ async fn none_is_kept_only_if_it_has_a_ttl_of_its_own() {
     let nothing = || async { Ok::<Option<u8>, ()>(None) };
     assert_eq!(cache.get_or_compute("k", minute(), nothing).await, Ok(None));
     assert!(!cache.exists("k").await.unwrap());
+    // For a moment nobody is given the lease: those who wait are not to take turns.
+    until("the moment is over", async || {
+        server.client().text("EXISTS t:k") == ":0"
+    })
+    .await;
     let policy = minute().negative_ttl(Duration::from_secs(5));
     assert_eq!(cache.get_or_compute("k", &policy, nothing).await, Ok(None));
     assert!([":4", ":5"].contains(&server.client().text("TTL t:k").as_str()));
