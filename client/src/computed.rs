@@ -86,3 +86,11 @@ pub enum Source {
     /// This caller's computation: the cache could not help.
     Bypassed,
 }
+
+impl Source {
+    /// Whether a value from there is served if no newer one can be computed. What is stale is so only if
+    /// that was agreed: then there is a `backoff` as well, for which the source is let alone.
+    pub(crate) fn stands_in(self, backoff: Option<Duration>) -> bool {
+        self != Self::Stale || backoff.is_some()
+    }
+}

@@ -47,11 +47,15 @@ impl Health {
 
     /// The same for the replies to several commands: each that is an error is counted.
     pub(crate) fn judge_all<T>(&self, outcome: Result<Vec<Result<T>>>) -> Result<Vec<Result<T>>> {
-        let replies = self.judge(outcome)?;
+        self.judge(outcome)
+            .inspect(|replies| self.count_errors(replies))
+    }
+
+    /// Counts those replies that are errors.
+    pub(crate) fn count_errors<T>(&self, replies: &[Result<T>]) {
         for _ in replies.iter().filter(|reply| reply.is_err()) {
             self.metrics.record(Event::Error);
         }
-        Ok(replies)
     }
 
     fn failed(&self) {

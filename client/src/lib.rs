@@ -16,6 +16,7 @@ mod computed;
 mod debts;
 mod error;
 mod failure;
+mod flights;
 #[cfg(feature = "macros")]
 #[doc(hidden)]
 pub mod function;
@@ -38,6 +39,7 @@ mod settings;
 pub mod stats;
 #[cfg(feature = "cluster")]
 mod topology;
+mod turn;
 
 #[cfg(feature = "tokio")]
 pub use aio::{Cache, ReadThrough, RecordSource, Repository};

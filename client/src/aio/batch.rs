@@ -8,13 +8,13 @@ use std::time::Instant;
 use redis::{Cmd, Value};
 
 use super::cache::Cache;
-use super::compute::{Ready, counted, ready_to_compute};
+use super::compute::{Ready, ready_to_compute};
 use super::connection::Connection;
 use super::core::Core;
 use super::lease::Lease;
 use super::many::stored;
 use super::owed;
-use super::turn::{self, Turn, give_back, kept};
+use super::turn::{Turn, give_back};
 use crate::codec::{Decode, Encode};
 use crate::computed::{Fetched, Source};
 use crate::error::Result;
@@ -23,6 +23,7 @@ use crate::policy::{IntoPolicy, Policy};
 use crate::protocol::command;
 use crate::protocol::reply::{self, Answer};
 use crate::stats::Event;
+use crate::turn::{counted, kept, told};
 
 /// What is known about the keys so far.
 struct Batch<'a, K, T> {
@@ -148,7 +149,7 @@ impl<'a, K: AsRef<str> + Clone + Eq + Hash, T: Encode + Decode> Batch<'a, K, T> 
             };
             match reply.and_then(reply::answer) {
                 Ok(Answer::Busy) => self.theirs.push(key.clone()),
-                Ok(answer) => self.told(key.clone(), turn::told(answer, kept, granted)),
+                Ok(answer) => self.told(key.clone(), told(answer, kept, granted)),
                 Err(_) => self.bypass(key.clone()),
             }
         }
@@ -156,7 +157,7 @@ impl<'a, K: AsRef<str> + Clone + Eq + Hash, T: Encode + Decode> Batch<'a, K, T> 
 
     /// What can't be decoded is replaced by way of the single key.
     fn told(&mut self, key: K, turn: Turn) {
-        match counted(self.core, turn, self.started) {
+        match counted(&self.core.metrics, turn, self.started) {
             Ok(ready) => self.take_up(key, ready),
             Err(_) => self.theirs.push(key),
         }
@@ -181,10 +182,10 @@ impl<'a, K: AsRef<str> + Clone + Eq + Hash, T: Encode + Decode> Batch<'a, K, T> 
         });
     }
 
-    /// A value that is stale stands in for one that can't be computed only if the policy says so.
+    /// What is served if no newer value can be computed.
     fn stands_in(&self, older: Fetched<T>) -> Option<T> {
         let backoff = self.core.settings.stale_if_error(self.policy);
-        (older.source != Source::Stale || backoff.is_some()).then_some(older.value)
+        older.source.stands_in(backoff).then_some(older.value)
     }
 
     async fn compute<E, F, Fut>(&mut self, compute: &mut F) -> Result<(), E>

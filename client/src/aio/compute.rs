@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tracing::Instrument;
 
 use super::cache::Cache;
@@ -11,20 +10,16 @@ use super::core::Core;
 use super::flights::{Outcome, Route, Seat, Ticket};
 use super::lease::Lease;
 use super::owed;
+use super::task::joined;
 use super::turn::{self, Bypass, Turn};
 use crate::codec::{Decode, Encode};
 use crate::computed::{Computed, Fetched, Source};
 use crate::policy::{IntoPolicy, Policy};
 use crate::protocol::command;
 use crate::stats::Event;
+use crate::turn::counted;
 
-/// A turn whose value has been decoded.
-pub(crate) enum Ready<T> {
-    Serve(Fetched<T>),
-    Refresh(Fetched<T>, Lease),
-    Compute(Lease),
-    Bypass(Bypass),
-}
+pub(crate) type Ready<T> = crate::turn::Ready<T, Lease, Ticket>;
 
 impl Cache {
     /// The value of `key`, computed if there is none, by one caller at a time across all processes.
@@ -106,14 +101,7 @@ impl Cache {
                 Ok(fetched)
             }
             Ready::Compute(lease) => {
-                match detached(lease, policy.into_owned(), None, compute).await {
-                    Ok(outcome) => outcome,
-                    Err(ended) => match ended.try_into_panic() {
-                        Ok(panic) => std::panic::resume_unwind(panic),
-                        // The runtime is shutting down, and drops this caller as well.
-                        Err(_) => std::future::pending().await,
-                    },
-                }
+                joined(detached(lease, policy.into_owned(), None, compute)).await
             }
             Ready::Bypass(bypass) => {
                 Box::pin(without_cache(&self.core, &key, &policy, bypass, compute)).await
@@ -198,43 +186,14 @@ async fn decoded<T: Decode>(
     turn: Turn,
     started: Instant,
 ) -> Ready<T> {
-    let value = match counted(core, turn, started) {
+    let value = match counted(&core.metrics, turn, started) {
         Ok(ready) => return ready,
         Err(undecodable) => undecodable,
     };
     core.discard(key, &value).await;
     let turn = Box::pin(turn::decide(core, key, policy)).await;
     // Somebody stores what this type can't be made of as soon as it is removed.
-    counted(core, turn, started).unwrap_or(Ready::Bypass(Bypass::Alone))
-}
-
-/// What a turn comes to, or the value to be removed that can't be decoded. Who goes on without the
-/// cache has yet to be counted.
-pub(crate) fn counted<T: Decode>(
-    core: &Core,
-    turn: Turn,
-    started: Instant,
-) -> Result<Ready<T>, Bytes> {
-    let metrics = &core.metrics;
-    Ok(match turn {
-        Turn::Serve { value, source } => match T::decode(value.clone()) {
-            Ok(decoded) => Ready::Serve(metrics.served(decoded, source, started)),
-            Err(_) => return Err(value),
-        },
-        Turn::Refresh {
-            value,
-            source,
-            lease,
-        } => match metrics.older(value, source, started) {
-            Some(older) => Ready::Refresh(older, lease),
-            None => Ready::Compute(lease),
-        },
-        Turn::Compute(lease) => {
-            metrics.record(Event::Miss);
-            Ready::Compute(lease)
-        }
-        Turn::Bypass(bypass) => Ready::Bypass(bypass),
-    })
+    counted(&core.metrics, turn, started).unwrap_or(Ready::Bypass(Bypass::Alone))
 }
 
 impl Core {
@@ -266,7 +225,7 @@ where
         Ready::Refresh(fetched, lease) => {
             let backoff = core.settings.stale_if_error(policy);
             match Box::pin(under_lease(lease, policy, backoff, compute())).await {
-                Err(_) if fetched.source != Source::Stale || backoff.is_some() => Ok(fetched),
+                Err(_) if fetched.source.stands_in(backoff) => Ok(fetched),
                 outcome => outcome,
             }
         }
@@ -395,7 +354,7 @@ async fn shared<T: Decode>(
         {
             Outcome::Shared(value) => return T::decode(value).map_err(|_| None),
             Outcome::Alone => return Err(None),
-            Outcome::Again | Outcome::Pending => {}
+            Outcome::Again => {}
         }
     }
 }

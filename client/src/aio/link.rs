@@ -190,9 +190,8 @@ impl Link {
         if was_cut(&outcome) {
             outcome = self.ask_all_once(lane, commands, late).await;
         }
-        let outcome = outcome.map(|(replies, bond)| (Ok(replies), bond));
-        let (replies, bond) = self.judge(outcome)?;
-        Ok((self.health.judge_all(replies)?, bond))
+        self.judge(outcome)
+            .inspect(|(replies, _)| self.health.count_errors(replies))
     }
 
     async fn ask_all_once<L>(

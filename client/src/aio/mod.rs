@@ -9,8 +9,8 @@
 //! | `repository` | a source behind a cache |
 //! | `write` | the source is changed, and the cache never keeps the older value |
 //! | `turn` | who serves, who computes, who waits, who goes on without the cache |
-//! | `flights` | one caller per key and process |
-//! | `asked` | questions whose answer matters even if nobody waits for it |
+//! | `flights` | how callers of this process wait for one of them |
+//! | `asked`, `task` | what goes on even if nobody waits for it any more |
 //! | `lease` | the right to compute, renewed and given up |
 //! | `waiting` | connections for those who wait in the server |
 //! | `sentinel` | where the primary is, if sentinels watch it |
@@ -36,6 +36,7 @@ mod repository;
 #[cfg(feature = "sentinel")]
 pub(crate) mod sentinel;
 mod tags;
+pub(crate) mod task;
 pub(crate) mod turn;
 mod waiting;
 mod write;

@@ -1,5 +1,4 @@
-//! What a caller is to do about a key: serve what is there, compute, or go on without the cache.
-//! Nothing here knows the type of the value.
+//! How a caller gets its turn: it asks, and waits as long as somebody else computes.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -20,29 +19,10 @@ use crate::health::was_cut;
 use crate::policy::Policy;
 use crate::protocol::command::{self, Asking, Token};
 use crate::protocol::reply::{self, Answer};
+use crate::turn::{kept, told, unanswered};
 
-pub(crate) enum Turn {
-    /// Serve this.
-    Serve { value: Bytes, source: Source },
-    /// Compute a new value; this one can be served meanwhile.
-    Refresh {
-        value: Bytes,
-        source: Source,
-        lease: Lease,
-    },
-    /// Compute the value.
-    Compute(Lease),
-    /// The cache can't help.
-    Bypass(Bypass),
-}
-
-/// Why, and for whom else, a value is computed without the cache.
-pub(crate) enum Bypass {
-    /// Redis does not answer: callers of this process who want the same share one computation.
-    Unavailable(Option<Ticket>),
-    /// Somebody else's value did not come in time or could not be kept.
-    Alone,
-}
+pub(crate) type Turn = crate::turn::Turn<Lease, Ticket>;
+pub(crate) type Bypass = crate::turn::Bypass<Ticket>;
 
 /// One caller's way to its turn.
 struct Call<'a> {
@@ -132,48 +112,6 @@ async fn decide_as(
     }
 }
 
-/// What follows from a question that has got no useful answer.
-fn unanswered(error: &Error, ticket: Option<Ticket>) -> Turn {
-    Turn::Bypass(match failure_of(error) {
-        Failure::OfServer => Bypass::Unavailable(ticket),
-        // The server is there: who comes later may have heard of a change from it, and must not be
-        // given what was read from the source before.
-        Failure::OfCommand => Bypass::Alone,
-    })
-}
-
-/// What follows from an answer other than busy.
-pub(crate) fn told(
-    answer: Answer,
-    source: impl FnOnce(bool) -> Source,
-    granted: impl FnOnce(Token) -> Lease,
-) -> Turn {
-    match answer {
-        Answer::Value {
-            value,
-            stale,
-            token,
-        } => {
-            let source = source(stale);
-            match token {
-                Some(token) => Turn::Refresh {
-                    value,
-                    source,
-                    lease: granted(token),
-                },
-                None => Turn::Serve { value, source },
-            }
-        }
-        Answer::Miss(token) => Turn::Compute(granted(token)),
-        Answer::Busy => Turn::Bypass(Bypass::Alone),
-    }
-}
-
-/// Where a value comes from that is there.
-pub(crate) fn kept(stale: bool) -> Source {
-    if stale { Source::Stale } else { Source::Hit }
-}
-
 impl Call<'_> {
     /// The answer, and the connection on which it was given.
     async fn ask(&self) -> Result<(Answer, Connection)> {
@@ -205,7 +143,7 @@ impl Call<'_> {
                         };
                     }
                     Outcome::Alone => return Turn::Bypass(Bypass::Alone),
-                    Outcome::Again | Outcome::Pending => self.ask().await,
+                    Outcome::Again => self.ask().await,
                 },
             };
             match answer {

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use redis::Cmd;
 
 use super::cache::Cache;
-use super::compute::{Ready, counted, ready_until};
+use super::compute::{Ready, ready_until};
 use super::connection::Reply;
 use super::core::Core;
 use super::lease::{Bond, Lease};
 use super::many::stored;
-use super::turn::{self, Turn, after};
+use super::turn::{Turn, after};
 use crate::codec::{Decode, Encode};
 use crate::computed::{Fetched, Source};
 use crate::kept::Storable;
@@ -21,6 +21,7 @@ use crate::policy::{IntoPolicy, Policy};
 use crate::protocol::command;
 use crate::protocol::reply::{self, Answer};
 use crate::stats::Event;
+use crate::turn::{counted, kept, told};
 
 /// What is known about the keys so far.
 struct Batch<'a, K, T> {
@@ -143,7 +144,7 @@ impl<'a, K: AsRef<str> + Clone + Eq + Hash, T: Encode + Decode> Batch<'a, K, T> 
                         let lease = Lease::new(core, name, token, length, Bond::shared(from));
                         lease.for_followers_of(ticket)
                     };
-                    self.told(key, turn::told(answer, granted));
+                    self.told(key, told(answer, kept, granted));
                 }
                 Err(_) => self.bypass(key),
             }
@@ -152,7 +153,7 @@ impl<'a, K: AsRef<str> + Clone + Eq + Hash, T: Encode + Decode> Batch<'a, K, T> 
 
     /// What can't be decoded is replaced by way of the single key.
     fn told(&mut self, key: K, turn: Turn) {
-        match counted(self.core, turn, self.started) {
+        match counted(&self.core.metrics, turn, self.started) {
             Ok(ready) => self.take_up(key, ready),
             Err(_) => self.theirs.push(key),
         }
@@ -177,10 +178,10 @@ impl<'a, K: AsRef<str> + Clone + Eq + Hash, T: Encode + Decode> Batch<'a, K, T> 
         });
     }
 
-    /// A value that is stale stands in for one that can't be computed only if the policy says so.
+    /// What is served if no newer value can be computed.
     fn stands_in(&self, older: Fetched<T>) -> Option<T> {
         let backoff = self.core.settings.stale_if_error(self.policy);
-        (older.source != Source::Stale || backoff.is_some()).then_some(older.value)
+        older.source.stands_in(backoff).then_some(older.value)
     }
 
     fn compute<E, F>(&mut self, compute: &mut F) -> Result<(), E>

@@ -3,28 +3,21 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use super::cache::Cache;
 use super::core::Core;
 use super::flights::{Outcome, Route, Seat, Ticket};
 use super::lease::Lease;
 use super::owed;
 use super::threads;
-use super::turn::{self, Bypass, Turn};
+use super::turn::{self, Bypass};
 use crate::codec::{Decode, Encode};
 use crate::computed::{Computed, Fetched, Source};
 use crate::policy::{IntoPolicy, Policy};
 use crate::protocol::command;
 use crate::stats::Event;
+use crate::turn::counted;
 
-/// A turn whose value has been decoded.
-pub(crate) enum Ready<T> {
-    Serve(Fetched<T>),
-    Refresh(Fetched<T>, Lease),
-    Compute(Lease),
-    Bypass(Bypass),
-}
+pub(crate) type Ready<T> = crate::turn::Ready<T, Lease, Ticket>;
 
 impl Cache {
     /// The value of `key`, computed if there is none, by one caller at a time across all processes.
@@ -76,7 +69,7 @@ impl Cache {
             Ready::Refresh(fetched, lease) => {
                 let backoff = self.core.settings.stale_if_error(&policy);
                 match under_lease(lease, &policy, backoff, compute) {
-                    Err(_) if fetched.source != Source::Stale || backoff.is_some() => Ok(fetched),
+                    Err(_) if fetched.source.stands_in(backoff) => Ok(fetched),
                     outcome => outcome,
                 }
             }
@@ -172,43 +165,14 @@ pub(crate) fn ready_until<T: Decode>(
 ) -> Ready<T> {
     let started = Instant::now();
     let turn = turn::take(core, key, policy, deadline);
-    let value = match counted(core, turn, started) {
+    let value = match counted(&core.metrics, turn, started) {
         Ok(ready) => return ready,
         Err(undecodable) => undecodable,
     };
     core.discard(key, &value);
     let turn = turn::take(core, key, policy, deadline);
     // Somebody stores what this type can't be made of as soon as it is removed.
-    counted(core, turn, started).unwrap_or(Ready::Bypass(Bypass::Alone))
-}
-
-/// What a turn comes to, or the value to be removed that can't be decoded. Who goes on without the
-/// cache has yet to be counted.
-pub(crate) fn counted<T: Decode>(
-    core: &Core,
-    turn: Turn,
-    started: Instant,
-) -> Result<Ready<T>, Bytes> {
-    let metrics = &core.metrics;
-    Ok(match turn {
-        Turn::Serve { value, source } => match T::decode(value.clone()) {
-            Ok(decoded) => Ready::Serve(metrics.served(decoded, source, started)),
-            Err(_) => return Err(value),
-        },
-        Turn::Refresh {
-            value,
-            source,
-            lease,
-        } => match metrics.older(value, source, started) {
-            Some(older) => Ready::Refresh(older, lease),
-            None => Ready::Compute(lease),
-        },
-        Turn::Compute(lease) => {
-            metrics.record(Event::Miss);
-            Ready::Compute(lease)
-        }
-        Turn::Bypass(bypass) => Ready::Bypass(bypass),
-    })
+    counted(&core.metrics, turn, started).unwrap_or(Ready::Bypass(Bypass::Alone))
 }
 
 impl Core {

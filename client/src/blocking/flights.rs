@@ -1,37 +1,17 @@
-//! One caller per key and process: the others of this process wait for it here, not in Redis.
+//! How threads follow a flight.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
+use crate::flights::Landing;
+pub(crate) use crate::flights::{Outcome, Route};
 
-/// The keys that somebody in this process is getting right now.
-#[derive(Default)]
-pub(crate) struct Flights {
-    flying: Mutex<Flying>,
-}
-
-#[derive(Default)]
-struct Flying {
-    by_server: ByKey,
-    around_it: ByKey,
-}
-
-type ByKey = HashMap<String, Arc<Flight>>;
-
-/// Callers of one route do not join flights of the other. Who goes around the server hears of no
-/// invalidation: what he brings may be older than one that a caller by way of the server begins after.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Route {
-    /// Under a lease, or waiting in the server.
-    ByServer,
-    /// To the source, since the server does not answer.
-    AroundIt,
-}
+pub(crate) type Flights = crate::flights::Flights<Flight>;
+pub(crate) type Seat = crate::flights::Seat<Flight>;
+pub(crate) type Ticket = crate::flights::Ticket<Flight>;
 
 #[derive(Default)]
-struct Flight {
+pub(crate) struct Flight {
     state: Mutex<State>,
     landed: Condvar,
 }
@@ -42,132 +22,33 @@ struct State {
     followers: usize,
 }
 
-/// What the followers of a flight are told.
-#[derive(Clone, Debug)]
-pub(crate) enum Outcome {
-    /// Here is the value, stored form.
-    Shared(Bytes),
-    /// Ask once more: there may be a value now, or nobody who computes it.
-    Again,
-    /// The value can't be shared, or did not come in time: compute for yourself.
-    Alone,
-}
-
-/// Who came first has the ticket; the others follow.
-pub(crate) enum Seat {
-    Leader(Ticket),
-    Follower(Follower),
-}
-
-/// The leader's side. Dropped without a word, it sends the followers back to ask again.
-pub(crate) struct Ticket {
-    flights: Arc<Flights>,
-    route: Route,
-    key: String,
-    flight: Arc<Flight>,
-}
-
 pub(crate) struct Follower {
     flight: Arc<Flight>,
 }
 
-impl Flights {
-    pub(crate) fn board(self: &Arc<Self>, route: Route, key: &str) -> Seat {
-        let mut flying = self.flying();
-        let flying = flying.on(route);
-        if let Some(flight) = flying.get(key) {
-            flight.state().followers += 1;
-            return Seat::Follower(Follower {
-                flight: Arc::clone(flight),
-            });
-        }
-        let flight = Arc::<Flight>::default();
-        flying.insert(key.to_owned(), Arc::clone(&flight));
-        Seat::Leader(Ticket {
-            flights: Arc::clone(self),
-            route,
-            key: key.to_owned(),
-            flight,
-        })
-    }
+impl Landing for Flight {
+    type Follower = Follower;
 
-    /// A ticket for who has a lease, unless somebody else has it.
-    pub(crate) fn lead(self: &Arc<Self>, key: &str) -> Option<Ticket> {
-        match self.board(Route::ByServer, key) {
-            Seat::Leader(ticket) => Some(ticket),
-            Seat::Follower(_) => None,
+    fn follow(flight: &Arc<Self>) -> Follower {
+        flight.state().followers += 1;
+        Follower {
+            flight: Arc::clone(flight),
         }
     }
 
-    /// Lets nobody join a flight for `key` any more: what it brings may be older than what this
-    /// process has just done to the key.
-    pub(crate) fn close(&self, key: &str) {
-        let mut flying = self.flying();
-        flying.by_server.remove(key);
-        flying.around_it.remove(key);
+    fn land(&self, outcome: Outcome) {
+        self.state().outcome.get_or_insert(outcome);
+        self.landed.notify_all();
     }
 
-    pub(crate) fn close_all(&self) {
-        *self.flying() = Flying::default();
-    }
-
-    fn flying(&self) -> MutexGuard<'_, Flying> {
-        self.flying.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Flying {
-    fn on(&mut self, route: Route) -> &mut ByKey {
-        match route {
-            Route::ByServer => &mut self.by_server,
-            Route::AroundIt => &mut self.around_it,
-        }
+    fn has_followers(&self) -> bool {
+        self.state().followers > 0
     }
 }
 
 impl Flight {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Ticket {
-    /// Whether anybody would profit from [`share`](Self::share).
-    pub(crate) fn has_followers(&self) -> bool {
-        self.flight.state().followers > 0
-    }
-
-    /// Lets nobody join any more.
-    pub(crate) fn close(&self) {
-        let mut flying = self.flights.flying();
-        let flying = flying.on(self.route);
-        if flying
-            .get(&self.key)
-            .is_some_and(|flight| Arc::ptr_eq(flight, &self.flight))
-        {
-            flying.remove(&self.key);
-        }
-    }
-
-    pub(crate) fn share(self, value: Bytes) {
-        self.end(Outcome::Shared(value));
-    }
-
-    pub(crate) fn alone(self) {
-        self.end(Outcome::Alone);
-    }
-
-    /// The first outcome counts.
-    fn end(&self, outcome: Outcome) {
-        self.close();
-        self.flight.state().outcome.get_or_insert(outcome);
-        self.flight.landed.notify_all();
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.end(Outcome::Again);
     }
 }
 

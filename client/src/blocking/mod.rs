@@ -30,7 +30,7 @@
 // | `repository` | a source behind a cache |
 // | `write` | the source is changed, and the cache never keeps the older value |
 // | `turn` | who serves, who computes, who waits, who goes on without the cache |
-// | `flights` | one caller per key and process |
+// | `flights` | how callers of this process wait for one of them |
 // | `lease`, `keeper` | the right to compute, given up and renewed |
 // | `link` | deadlines and the circuit breaker |
 // | `node`, `pool`, `connection` | one server, and a bounded number of connections to it |

@@ -1,12 +1,9 @@
-//! What a caller is to do about a key: serve what is there, compute, or go on without the cache.
-//! Nothing here knows the type of the value.
+//! How a caller gets its turn: it asks, and waits as long as somebody else computes.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
-
-use bytes::Bytes;
 
 use super::connection::{Reply, SHORTEST};
 use super::core::Core;
@@ -15,35 +12,15 @@ use super::lease::{Bond, Lease};
 use super::pool::Place;
 use crate::computed::Source;
 use crate::error::{Error, Result};
-use crate::failure::{Failure, failure_of};
 use crate::health::was_cut;
 use crate::policy::Policy;
 use crate::protocol::command::{self, Asking, Token};
 use crate::protocol::reply::{self, Answer};
 use crate::settings::Settings;
+use crate::turn::{kept, told, unanswered};
 
-pub(crate) enum Turn {
-    /// Serve this.
-    Serve { value: Bytes, source: Source },
-    /// Compute a new value; this one can be served meanwhile.
-    Refresh {
-        value: Bytes,
-        source: Source,
-        lease: Lease,
-    },
-    /// Compute the value.
-    Compute(Lease),
-    /// The cache can't help.
-    Bypass(Bypass),
-}
-
-/// Why, and for whom else, a value is computed without the cache.
-pub(crate) enum Bypass {
-    /// Redis does not answer: callers of this process who want the same share one computation.
-    Unavailable(Option<Ticket>),
-    /// Somebody else's value did not come in time or could not be kept.
-    Alone,
-}
+pub(crate) type Turn = crate::turn::Turn<Lease, Ticket>;
+pub(crate) type Bypass = crate::turn::Bypass<Ticket>;
 
 /// One caller's way to its turn.
 struct Call<'a> {
@@ -73,41 +50,8 @@ pub(crate) fn take(core: &Arc<Core>, key: &str, policy: &Policy, deadline: Insta
     };
     match call.ask() {
         Ok((Answer::Busy, _)) => call.wait(),
-        Ok((answer, bond)) => told(answer, |token| call.granted(token, bond, None)),
+        Ok((answer, bond)) => told(answer, kept, |token| call.granted(token, bond, None)),
         Err(error) => unanswered(&error, None),
-    }
-}
-
-/// What follows from a question that has got no useful answer.
-fn unanswered(error: &Error, ticket: Option<Ticket>) -> Turn {
-    Turn::Bypass(match failure_of(error) {
-        Failure::OfServer => Bypass::Unavailable(ticket),
-        // The server is there: who comes later may have heard of a change from it, and must not be
-        // given what was read from the source before.
-        Failure::OfCommand => Bypass::Alone,
-    })
-}
-
-/// What follows from an answer that came at once, other than busy.
-pub(crate) fn told(answer: Answer, granted: impl FnOnce(Token) -> Lease) -> Turn {
-    match answer {
-        Answer::Value {
-            value,
-            stale,
-            token,
-        } => {
-            let source = if stale { Source::Stale } else { Source::Hit };
-            match token {
-                Some(token) => Turn::Refresh {
-                    value,
-                    source,
-                    lease: granted(token),
-                },
-                None => Turn::Serve { value, source },
-            }
-        }
-        Answer::Miss(token) => Turn::Compute(granted(token)),
-        Answer::Busy => Turn::Bypass(Bypass::Alone),
     }
 }
 
@@ -161,7 +105,7 @@ impl Call<'_> {
                 Turn::Bypass(Bypass::Alone)
             }
             Ok((answer, bond)) => {
-                match told(answer, |token| self.granted(token, bond, ticket)) {
+                match told(answer, kept, |token| self.granted(token, bond, ticket)) {
                     // Followers ask for themselves: they may have begun after this value was invalidated.
                     Turn::Serve {
                         value,

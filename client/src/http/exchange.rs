@@ -17,6 +17,7 @@ use super::layer::Shared;
 use super::rules::directives::Directives;
 use super::status::{Forward, Report};
 use super::{key, owed, purge};
+use crate::aio::task::joined;
 use crate::stats::Event;
 
 pub(crate) async fn handle<S, B, R>(
@@ -186,12 +187,5 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    match tokio::spawn(work.in_current_span()).await {
-        Ok(outcome) => outcome,
-        Err(ended) => match ended.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is shutting down, and drops this request as well.
-            Err(_) => std::future::pending().await,
-        },
-    }
+    joined(tokio::spawn(work.in_current_span())).await
 }
