@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use larder_client::blocking::Cache;
 use larder_client::{Builder, Computed, Error, Invalidated, Source};
-use larder_test_support::{Cluster, Server, Setup, key_slot, wait_until};
+use larder_test_support::{Cluster, Server, key_slot, wait_until};
 
 use crate::support::{Counter, millis, minute, side_by_side, until};
 
@@ -22,45 +22,6 @@ fn builder<'a>(nodes: impl IntoIterator<Item = &'a Server>) -> Builder {
 
 fn url(node: &Server) -> String {
     format!("redis://127.0.0.1:{}", node.port())
-}
-
-/// A primary without slots that all others know.
-fn newcomer(cluster: &Cluster) -> Server {
-    let newcomer = Server::set_up(&Setup {
-        cluster: true,
-        ..Setup::default()
-    });
-    let all = || cluster.nodes().iter().chain([&newcomer]);
-    let bus = newcomer.client().setting("cluster-port");
-    for node in cluster.nodes() {
-        let meet = format!("CLUSTER MEET 127.0.0.1 {} {bus}", newcomer.port());
-        node.client().check(meet, "OK");
-    }
-    wait_until("everybody knows everybody", || {
-        let knows_all = |node: &Server| {
-            node.client()
-                .text("CLUSTER NODES")
-                .matches("master ")
-                .count()
-                == 4
-        };
-        all().all(knows_all)
-    });
-    newcomer
-}
-
-/// What `redis-cli --cluster del-node` does.
-fn remove(cluster: &Cluster, removed: &Server) {
-    let id = removed.client().text("CLUSTER MYID");
-    for node in cluster.nodes() {
-        node.client().check(format!("CLUSTER FORGET {id}"), "OK");
-    }
-    removed.client().check("CLUSTER RESET HARD", "OK");
-}
-
-fn clients_of(server: &Server) -> usize {
-    let mut c = server.client();
-    c.text("CLIENT LIST TYPE normal").matches("id=").count() - 1
 }
 
 fn reached(told: Invalidated) -> (usize, usize) {
@@ -239,13 +200,13 @@ fn an_invalidation_that_misses_a_primary_is_an_error() {
 #[test]
 fn a_node_that_was_removed_is_not_asked_who_the_others_are() {
     let cluster = Cluster::of_primaries(3, "");
-    let removed = newcomer(&cluster);
+    let removed = cluster.newcomer();
     let nodes = || [&removed].into_iter().chain(cluster.nodes());
     let cache = builder(nodes()).build_blocking().unwrap();
     assert_eq!(reached(cache.invalidate(["x"]).unwrap()), (4, 4));
-    assert_eq!(clients_of(&removed), 1);
+    assert_eq!(removed.clients(), 1);
 
-    remove(&cluster, &removed);
+    cluster.remove(&removed);
     let another = builder(nodes()).build_blocking().unwrap();
     for cache in [cache, another] {
         assert_eq!(reached(cache.invalidate(["x"]).unwrap()), (3, 3));
@@ -253,7 +214,7 @@ fn a_node_that_was_removed_is_not_asked_who_the_others_are() {
     let third = builder(nodes()).build_blocking().unwrap();
     third.set("k", &1, minute()).unwrap();
     drop(third);
-    wait_until("it is left alone", || clients_of(&removed) == 0);
+    wait_until("it is left alone", || removed.clients() == 0);
 }
 
 #[test]

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use larder_client::blocking::Cache;
 use larder_client::{Policy, Source};
-use larder_test_support::Server;
 
 use crate::support::{Counter, builder, millis, minute, side_by_side, started, until};
 
@@ -42,21 +41,6 @@ fn stale(cache: &Cache, key: &str) {
     });
 }
 
-/// How often the server has executed a command.
-fn calls(server: &Server, command: &str) -> u32 {
-    let stats = String::from_utf8(server.client().bytes("INFO commandstats")).unwrap();
-    let line = format!("cmdstat_{command}:calls=");
-    let calls = stats.lines().find_map(|stat| {
-        stat.to_lowercase()
-            .strip_prefix(&line)?
-            .split(',')
-            .next()?
-            .parse()
-            .ok()
-    });
-    calls.unwrap_or(0)
-}
-
 #[test]
 fn each_key_of_a_batch_is_one_read() {
     let (server, cache) = started();
@@ -88,7 +72,7 @@ fn a_batch_that_is_all_there_asks_for_no_lease() {
     cache.set_many(&entries, minute()).unwrap();
     assert_eq!(batch(&cache, &["a", "b"]), [1, 1]);
     assert!(batch(&cache, &[]).is_empty());
-    assert_eq!(calls(&server, "cache.getorlock"), 0);
+    assert_eq!(server.calls("cache.getorlock"), 0);
     assert_eq!((reads(&cache), cache.stats().errors), ([2, 0, 0, 0, 0], 0));
 }
 
@@ -126,7 +110,7 @@ fn what_a_batch_is_told_it_serves() {
     let other = builder(&server).build_blocking().unwrap();
     stale(&other, "k");
     server.client().refresh("t:k LEASE 60000", "stale 1");
-    let asked = || ["cache.get", "cache.getorlock"].map(|command| calls(&server, command));
+    let asked = || ["cache.get", "cache.getorlock"].map(|command| server.calls(command));
     let [looks, leases] = asked();
     assert_eq!(batch(&cache, &["k"]), [1]);
     assert_eq!(asked(), [looks, leases + 1]);

@@ -3,13 +3,12 @@
 
 use std::convert::Infallible;
 use std::env;
-use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use larder_client::Policy;
 use larder_client::blocking::Cache;
-use larder_test_support::Server;
+use larder_test_support::{SameProgram, Server};
 
 use crate::support::{millis, side_by_side, until};
 
@@ -19,36 +18,12 @@ const CALLERS: usize = 50;
 const PORT: &str = "LARDER_THREADS_PORT";
 const SLOW: &str = "LARDER_THREADS_COMPUTE_MS";
 
-struct Callers(Child);
-
-impl Callers {
-    fn start(server: &Server, compute: Duration) -> Self {
-        let process = Command::new(env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "processes::a_process_of_callers"])
-            .env(PORT, server.port().to_string())
-            .env(SLOW, compute.as_millis().to_string())
-            .stdout(Stdio::null())
-            .spawn();
-        Self(process.unwrap())
-    }
-
-    fn end(mut self) {
-        assert!(self.0.wait().unwrap().success());
-    }
-
-    fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-/// A test that fails leaves no process behind.
-impl Drop for Callers {
-    fn drop(&mut self) {
-        // Most have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn start(server: &Server, compute: Duration) -> SameProgram {
+    let environment = [
+        (PORT, server.port().to_string()),
+        (SLOW, compute.as_millis().to_string()),
+    ];
+    SameProgram::run("processes::a_process_of_callers", &environment)
 }
 
 /// The source is a counter in the server, so that all processes can be seen to ask it.
@@ -81,10 +56,8 @@ fn calls(server: &Server) -> String {
 
 fn stampede(processes: usize, compute: Duration) {
     let server = Server::start();
-    let all: Vec<_> = (0..processes)
-        .map(|_| Callers::start(&server, compute))
-        .collect();
-    all.into_iter().for_each(Callers::end);
+    let all: Vec<_> = (0..processes).map(|_| start(&server, compute)).collect();
+    all.into_iter().for_each(SameProgram::end);
     assert_eq!(calls(&server), "1");
 }
 
@@ -101,11 +74,9 @@ fn a_computation_may_take_longer_than_its_lease() {
 #[test]
 fn a_process_that_is_killed_has_exactly_one_successor_at_once() {
     let server = Server::start();
-    let first = Callers::start(&server, Duration::from_secs(600));
+    let first = start(&server, Duration::from_secs(600));
     until("it computes", || calls(&server) == "1");
-    let others: Vec<_> = (0..3)
-        .map(|_| Callers::start(&server, millis(500)))
-        .collect();
+    let others: Vec<_> = (0..3).map(|_| start(&server, millis(500))).collect();
     // One of the first process may wait as well: it was told to before the process knew that it computes.
     until("the others wait", || server.blocked() >= 3);
     let before = Instant::now();
@@ -113,6 +84,6 @@ fn a_process_that_is_killed_has_exactly_one_successor_at_once() {
     until("one of them computes", || calls(&server) == "2");
     // The lease would have run for seconds.
     assert!(before.elapsed() < millis(1000), "{:?}", before.elapsed());
-    others.into_iter().for_each(Callers::end);
+    others.into_iter().for_each(SameProgram::end);
     assert_eq!(calls(&server), "2");
 }

@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use larder_client::{Cache, Policy, Source};
-use larder_test_support::Server;
 
 use crate::support::{Counter, builder, millis, minute, started, until};
 
@@ -44,21 +43,6 @@ async fn stale(cache: &Cache, key: &str) {
     .await;
 }
 
-/// How often the server has executed a command.
-fn calls(server: &Server, command: &str) -> u32 {
-    let stats = String::from_utf8(server.client().bytes("INFO commandstats")).unwrap();
-    let line = format!("cmdstat_{command}:calls=");
-    let calls = stats.lines().find_map(|stat| {
-        stat.to_lowercase()
-            .strip_prefix(&line)?
-            .split(',')
-            .next()?
-            .parse()
-            .ok()
-    });
-    calls.unwrap_or(0)
-}
-
 #[tokio::test]
 async fn each_key_of_a_batch_is_one_read() {
     let (server, cache) = started();
@@ -90,7 +74,7 @@ async fn a_batch_that_is_all_there_asks_for_no_lease() {
     cache.set_many(&entries, minute()).await.unwrap();
     assert_eq!(batch(&cache, &["a", "b"]).await, [1, 1]);
     assert!(batch(&cache, &[]).await.is_empty());
-    assert_eq!(calls(&server, "cache.getorlock"), 0);
+    assert_eq!(server.calls("cache.getorlock"), 0);
     assert_eq!((reads(&cache), cache.stats().errors), ([2, 0, 0, 0, 0], 0));
 }
 
@@ -128,7 +112,7 @@ async fn what_a_batch_is_told_it_serves() {
     let other = builder(&server).build().unwrap();
     stale(&other, "k").await;
     server.client().refresh("t:k LEASE 60000", "stale 1");
-    let asked = || ["cache.get", "cache.getorlock"].map(|command| calls(&server, command));
+    let asked = || ["cache.get", "cache.getorlock"].map(|command| server.calls(command));
     let [looks, leases] = asked();
     assert_eq!(batch(&cache, &["k"]).await, [1]);
     assert_eq!(asked(), [looks, leases + 1]);
@@ -140,8 +124,8 @@ async fn a_refresh_does_not_look_for_what_it_has_deleted() {
     let (server, cache) = started();
     let source = Counter::default();
     assert_eq!(cache.refresh("k", minute(), || source.next()).await, Ok(1));
-    assert_eq!(calls(&server, "cache.get"), 0);
-    assert_eq!(calls(&server, "cache.getorlock"), 1);
+    assert_eq!(server.calls("cache.get"), 0);
+    assert_eq!(server.calls("cache.getorlock"), 1);
 }
 
 #[tokio::test]
@@ -152,7 +136,7 @@ async fn what_cannot_be_decoded_is_looked_for_only_once() {
     let value = cache.get_or_compute("k", minute(), || source.next()).await;
     assert_eq!(value, Ok(1));
     // The other one is that of the script that deletes it.
-    assert_eq!(calls(&server, "cache.get"), 2);
+    assert_eq!(server.calls("cache.get"), 2);
     assert_eq!(reads(&cache), [0, 0, 1, 0, 0]);
     assert_eq!(cache.stats().undecodable, 1);
 }

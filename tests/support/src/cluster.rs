@@ -87,6 +87,36 @@ impl Cluster {
         }
     }
 
+    /// A primary without slots that all others know.
+    pub fn newcomer(&self) -> Server {
+        let newcomer = Server::set_up(&Setup {
+            cluster: true,
+            ..Setup::default()
+        });
+        let bus = newcomer.client().setting("cluster-port");
+        for node in &self.nodes {
+            let meet = format!("CLUSTER MEET 127.0.0.1 {} {bus}", newcomer.port());
+            node.client().check(meet, "OK");
+        }
+        let knows_all = |node: &Server| {
+            let known = node.client().text("CLUSTER NODES");
+            known.matches("master ").count() == self.shards + 1
+        };
+        wait_until("everybody knows everybody", || {
+            self.nodes.iter().chain([&newcomer]).all(knows_all)
+        });
+        newcomer
+    }
+
+    /// Removes a node without slots, as `redis-cli --cluster del-node` does.
+    pub fn remove(&self, removed: &Server) {
+        let id = removed.client().text("CLUSTER MYID");
+        for node in &self.nodes {
+            node.client().check(format!("CLUSTER FORGET {id}"), "OK");
+        }
+        removed.client().check("CLUSTER RESET HARD", "OK");
+    }
+
     fn follow(&self) {
         for (n, node) in self.nodes.iter().enumerate().skip(self.shards) {
             self.make_replica(node, n - self.shards);

@@ -125,6 +125,22 @@ impl Server {
         blocked.parse().expect("a number of clients")
     }
 
+    /// How many other clients are connected.
+    pub fn clients(&self) -> usize {
+        let clients = self.client().bytes("CLIENT LIST TYPE normal");
+        String::from_utf8_lossy(&clients).lines().count() - 1
+    }
+
+    /// How often a command was executed since the start.
+    pub fn calls(&self, command: &str) -> u32 {
+        let stats = self.client().bytes("INFO commandstats");
+        let line = format!("cmdstat_{command}:calls=");
+        let stats = String::from_utf8_lossy(&stats).to_lowercase();
+        let calls = stats.lines().find_map(|stat| stat.strip_prefix(&line));
+        let number = calls.and_then(|calls| calls.split(',').next());
+        number.map_or(0, |number| number.parse().expect("a number"))
+    }
+
     /// Ends the server by `SHUTDOWN` with this word (`SAVE`, `NOSAVE`) and starts it again.
     #[track_caller]
     pub fn restart(&mut self, how: &str) {
