@@ -13,6 +13,8 @@
     reason = "a benchmark that cannot go on has failed"
 )]
 
+mod contest;
+
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -24,11 +26,12 @@ use http_body_util::{BodyExt, Full};
 use larder_client::Cache;
 use larder_client::http::CacheLayer;
 use larder_test_support::Server;
-use redis::IntoConnectionInfo;
 use redis::aio::MultiplexedConnection;
 use tokio::task::JoinSet;
 use tower_layer::Layer;
 use tower_service::Service;
+
+use crate::contest::{connect, median};
 
 const ROUNDS: usize = 15;
 const CALLS: usize = 4000;
@@ -112,17 +115,6 @@ async fn main() {
     }
 }
 
-/// With the settings that the cache uses, too.
-async fn connect(url: &str) -> MultiplexedConnection {
-    let settings = redis::io::tcp::TcpSettings::default().set_nodelay(true);
-    let info = url.into_connection_info().unwrap();
-    redis::Client::open(info.set_tcp_settings(settings))
-        .unwrap()
-        .get_multiplexed_async_connection()
-        .await
-        .unwrap()
-}
-
 async fn compare<C>(size: usize, plain: Plain, cached: C)
 where
     C: Service<Request<Full<Bytes>>, Response: IntoBody> + Clone + Send + 'static,
@@ -184,9 +176,4 @@ where
     }
     crowd.join_all().await;
     before.elapsed().as_secs_f64() * 1e6 / CALLS as f64
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -11,6 +11,8 @@
     reason = "a benchmark that cannot go on has failed"
 )]
 
+mod contest;
+
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
@@ -19,6 +21,8 @@ use larder_test_support::Server;
 use redis::aio::MultiplexedConnection;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
+
+use crate::contest::{connect, median};
 
 const ROUNDS: usize = 15;
 const CALLS: usize = 4000;
@@ -52,21 +56,6 @@ async fn main() {
     let plain = connect(&url).await;
     hits(&cache, plain).await;
     away(server).await;
-}
-
-/// With the settings that the cache uses, too.
-async fn connect(url: &str) -> MultiplexedConnection {
-    use redis::IntoConnectionInfo;
-    let settings = redis::io::tcp::TcpSettings::default().set_nodelay(true);
-    let info = url
-        .into_connection_info()
-        .unwrap()
-        .set_tcp_settings(settings);
-    redis::Client::open(info)
-        .unwrap()
-        .get_multiplexed_async_connection()
-        .await
-        .unwrap()
 }
 
 async fn hits(cache: &Cache, mut plain: MultiplexedConnection) {
@@ -143,11 +132,6 @@ where
         }
     }
     before.elapsed().as_secs_f64() * 1e6 / CALLS as f64
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// Ten thousand different keys whose source takes a millisecond.

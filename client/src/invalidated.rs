@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+use crate::error::{Error, Result};
+use crate::protocol::reply;
+
 /// What [`invalidate`](crate::Cache::invalidate) and [`mark_stale`](crate::Cache::mark_stale) did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -16,6 +19,33 @@ pub struct Invalidated {
 }
 
 impl Invalidated {
+    /// What there is to say when nothing was asked for.
+    pub(crate) const NOTHING: Self = Self {
+        entries: 0,
+        reached: 0,
+        expected: 0,
+    };
+
+    /// What the only server has replied.
+    pub(crate) fn by_one(reply: &redis::Value) -> Result<Self> {
+        Ok(Self {
+            entries: reply::count(reply, "CACHE.INVALIDATE")?,
+            reached: 1,
+            expected: 1,
+        })
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::Partial`] if a primary has not confirmed.
+    pub(crate) fn completed(self) -> Result<Self> {
+        if self.is_complete() {
+            Ok(self)
+        } else {
+            Err(Error::Partial(self))
+        }
+    }
+
     /// Whether every primary has confirmed.
     #[must_use]
     pub fn is_complete(&self) -> bool {

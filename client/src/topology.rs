@@ -1,6 +1,7 @@
 //! Who is a primary, by what `CLUSTER NODES` says, and what the answers of several nodes amount to.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use redis::Value;
 
@@ -8,6 +9,11 @@ use crate::error::{Error, Result};
 use crate::failure::{Failure, failure_of};
 use crate::invalidated::Invalidated;
 use crate::protocol::reply;
+
+/// How often all primaries are told, until all of them have confirmed.
+pub(crate) const ATTEMPTS: u32 = 3;
+/// How long after an attempt the next one is made, times its number.
+pub(crate) const PAUSE: Duration = Duration::from_millis(50);
 
 /// How many slots a cluster has.
 const SLOTS: usize = 16_384;
@@ -108,6 +114,21 @@ pub(crate) fn added_up(replies: Vec<Result<Value>>) -> Result<Invalidated> {
             Err(error) if failure_of(&error) == Failure::OfCommand => return Err(error),
             Err(_) => {}
         }
+    }
+    Ok(told)
+}
+
+/// What the last attempt comes to.
+///
+/// # Errors
+///
+/// If all have confirmed who were primaries before, and others are primaries now.
+pub(crate) fn concluded(told: Invalidated, settled: bool) -> Result<Invalidated> {
+    if told.is_complete() && !settled {
+        return Err(Error::Config(
+            "the primaries of the cluster changed while they were told: repeat the invalidation"
+                .to_owned(),
+        ));
     }
     Ok(told)
 }

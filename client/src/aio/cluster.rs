@@ -17,7 +17,7 @@ use crate::protocol::{command, reply};
 use crate::server_stats::together;
 use crate::servers::Servers;
 use crate::settings::Settings;
-use crate::topology::{Address, added_up, masters};
+use crate::topology::{ATTEMPTS, Address, PAUSE, added_up, concluded, masters};
 
 /// Connections to the primaries, each opened when it is needed.
 pub(crate) struct Primaries {
@@ -26,10 +26,6 @@ pub(crate) struct Primaries {
     connect_timeout: Duration,
     connections: Mutex<HashMap<Address, MultiplexedConnection>>,
 }
-
-/// How often all primaries are told, until all of them have confirmed.
-const ATTEMPTS: u32 = 3;
-const PAUSE: Duration = Duration::from_millis(50);
 
 impl Primaries {
     pub(crate) fn new(servers: Servers, settings: &Settings) -> Self {
@@ -51,11 +47,7 @@ impl Primaries {
             let told = added_up(told)?;
             let settled = told.is_complete() && self.masters().await? == before;
             if settled || attempt == ATTEMPTS {
-                return if told.is_complete() && !settled {
-                    Err(unsettled())
-                } else {
-                    Ok(told)
-                };
+                return concluded(told, settled);
             }
             tokio::time::sleep(PAUSE * attempt).await;
             attempt += 1;
@@ -178,11 +170,4 @@ async fn unlink_each(link: &Arc<Link>, keys: &[Vec<u8>]) -> Result<u64> {
         deleted += reply::count(&reply?, "UNLINK")?;
     }
     Ok(deleted)
-}
-
-fn unsettled() -> Error {
-    Error::Config(
-        "the primaries of the cluster changed while they were told: repeat the invalidation"
-            .to_owned(),
-    )
 }

@@ -7,7 +7,7 @@ use redis::Cmd;
 
 use super::cache::Cache;
 use super::link::Link;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::invalidated::Invalidated;
 use crate::protocol::{command, reply};
 #[cfg(feature = "cluster")]
@@ -31,7 +31,7 @@ impl Cache {
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        complete(self.invalidate_reachable(tags).await?)
+        self.invalidate_reachable(tags).await?.completed()
     }
 
     /// The same, but content with those primaries of a cluster that can be reached. How many that
@@ -61,7 +61,7 @@ impl Cache {
         I::Item: AsRef<str>,
     {
         let tags = self.tags_of(tags);
-        complete(self.tell_all(&tags, command::mark_stale).await?)
+        self.tell_all(&tags, command::mark_stale).await?.completed()
     }
 
     /// Deletes all keys that begin with `prefix`, and says how many. It looks at every key of the
@@ -103,11 +103,7 @@ impl Cache {
         command: impl Fn(&[String]) -> Cmd,
     ) -> Result<Invalidated> {
         if tags.is_empty() {
-            return Ok(Invalidated {
-                entries: 0,
-                reached: 0,
-                expected: 0,
-            });
+            return Ok(Invalidated::NOTHING);
         }
         let command = command(tags);
         self.core.flights.close_all();
@@ -129,12 +125,7 @@ impl Cache {
 
 async fn tell_one(link: &Arc<Link>, command: &Cmd) -> Result<Invalidated> {
     // It can be repeated: twice is as good as once.
-    let reply = link.read(command).await?;
-    Ok(Invalidated {
-        entries: reply::count(&reply, "CACHE.INVALIDATE")?,
-        reached: 1,
-        expected: 1,
-    })
+    Invalidated::by_one(&link.read(command).await?)
 }
 
 async fn clear(link: &Arc<Link>, glob: &str) -> Result<u64> {
@@ -149,13 +140,5 @@ async fn clear(link: &Arc<Link>, glob: &str) -> Result<u64> {
             return Ok(deleted);
         }
         cursor = next;
-    }
-}
-
-fn complete(invalidated: Invalidated) -> Result<Invalidated> {
-    if invalidated.is_complete() {
-        Ok(invalidated)
-    } else {
-        Err(Error::Partial(invalidated))
     }
 }

@@ -22,7 +22,7 @@ use crate::protocol::{command, reply};
 use crate::server_stats::together;
 use crate::servers::Servers;
 use crate::settings::Settings;
-use crate::topology::{Address, added_up, masters};
+use crate::topology::{ATTEMPTS, Address, PAUSE, added_up, concluded, masters};
 
 pub(crate) struct Cluster {
     servers: Servers,
@@ -48,10 +48,6 @@ enum Redirection {
 
 /// How often a command follows a slot that has moved.
 const REDIRECTIONS: usize = 3;
-
-/// How often all primaries are told, until all of them have confirmed.
-const ATTEMPTS: u32 = 3;
-const PAUSE: Duration = Duration::from_millis(50);
 
 impl Cluster {
     pub(crate) fn new(servers: Servers, settings: &Arc<Settings>) -> Self {
@@ -269,11 +265,7 @@ impl Cluster {
             let told = added_up(told.collect())?;
             let settled = told.is_complete() && self.masters()? == before;
             if settled || attempt == ATTEMPTS {
-                return if told.is_complete() && !settled {
-                    Err(unsettled())
-                } else {
-                    Ok(told)
-                };
+                return concluded(told, settled);
             }
             thread::sleep(PAUSE * attempt);
             attempt += 1;
@@ -364,11 +356,4 @@ impl Member {
 
 fn addresses(members: &[Arc<Member>]) -> impl Iterator<Item = Address> {
     members.iter().map(|member| member.address.clone())
-}
-
-fn unsettled() -> Error {
-    Error::Config(
-        "the primaries of the cluster changed while they were told: repeat the invalidation"
-            .to_owned(),
-    )
 }

@@ -7,7 +7,7 @@ use redis::Cmd;
 
 use super::cache::Cache;
 use super::link::{Link, Nodes};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::invalidated::Invalidated;
 use crate::protocol::{command, reply};
 use crate::stats::Event;
@@ -29,7 +29,7 @@ impl Cache {
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        complete(self.invalidate_reachable(tags)?)
+        self.invalidate_reachable(tags)?.completed()
     }
 
     /// The same, but content with those primaries of a cluster that can be reached. How many that
@@ -57,7 +57,8 @@ impl Cache {
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        complete(self.tell_all(&self.tags_of(tags), command::mark_stale)?)
+        self.tell_all(&self.tags_of(tags), command::mark_stale)?
+            .completed()
     }
 
     /// Deletes all keys that begin with `prefix`, and says how many. It looks at every key of the
@@ -90,11 +91,7 @@ impl Cache {
 
     fn tell_all(&self, tags: &[String], command: impl Fn(&[String]) -> Cmd) -> Result<Invalidated> {
         if tags.is_empty() {
-            return Ok(Invalidated {
-                entries: 0,
-                reached: 0,
-                expected: 0,
-            });
+            return Ok(Invalidated::NOTHING);
         }
         let command = command(tags);
         self.core.flights.close_all();
@@ -115,12 +112,7 @@ impl Cache {
 
 fn tell_one(link: &Arc<Link>, command: &Cmd) -> Result<Invalidated> {
     // It can be repeated: twice is as good as once.
-    let reply = link.read(command)?;
-    Ok(Invalidated {
-        entries: reply::count(&reply, "CACHE.INVALIDATE")?,
-        reached: 1,
-        expected: 1,
-    })
+    Invalidated::by_one(&link.read(command)?)
 }
 
 fn clear(link: &Arc<Link>, glob: &str) -> Result<u64> {
@@ -135,13 +127,5 @@ fn clear(link: &Arc<Link>, glob: &str) -> Result<u64> {
             return Ok(deleted);
         }
         cursor = next;
-    }
-}
-
-fn complete(invalidated: Invalidated) -> Result<Invalidated> {
-    if invalidated.is_complete() {
-        Ok(invalidated)
-    } else {
-        Err(Error::Partial(invalidated))
     }
 }
