@@ -24,8 +24,9 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// If Redis fails. In a cluster every primary has to confirm: [`Error::Partial`] if one could not be
-    /// reached, and its entries may still be served. Repeat it: that does no harm.
+    /// If Redis fails. In a cluster every primary has to confirm:
+    /// [`Error::Partial`](crate::Error::Partial) if one could not be reached, and its entries may still be
+    /// served. Repeat it: that does no harm.
     pub async fn invalidate<I>(&self, tags: I) -> Result<Invalidated>
     where
         I: IntoIterator,
